@@ -1,0 +1,307 @@
+/*
+ * A table with a recency list, bounded by bytes and by entries.
+ *
+ * Purpose: the native half of an LRU cache. Keys and values are opaque
+ * pointers: this structure neither compares, copies nor frees what they point
+ * at. It enumerates the entries of one hash and the caller compares; it hands
+ * out the entries that left and the caller drops them, afterwards.
+ *
+ * Layout: three arrays, allocated together and addressed by one 4-byte index.
+ *
+ *   slots[2^b]        ┌─────────────┬───────┐   open addressing, linear probing
+ *   4 bytes each      │ 32-b bits   │ b bits│   0 = empty
+ *                     │ of the hash │ index │
+ *                     └─────────────┴───┬───┘
+ *   entries[n + 1]    ┌─────┬───────┬───▼──┬────────┐
+ *   32 bytes each     │ key │ value │ hash │ charge │   key NULL = free
+ *                     └─────┴───────┴──────┴────────┘
+ *   links[n + 1]      ┌───────┬───────┐   circular through link 0, the head:
+ *   8 bytes each      │ older │ newer │   head.newer is the oldest entry,
+ *                     └───────┴───────┘   head.older the newest
+ *
+ * The hash is scrambled to 32 bits: the upper b choose the home slot, the other
+ * 32-b lie in the slot itself, so that a probe reads an entry only when it is
+ * almost surely the right one. Links lie apart from entries because a promotion
+ * touches three other links but no other entry. A further column for each entry
+ * (expiry, a use clock) is a further array by the same index.
+ *
+ * Bytes: 40 an entry, plus 4 * 2^b / count for slots (6.4 to 12.8), plus the
+ * slack of growing by an eighth. All of it is `overhead`; with `charge_overhead` it is
+ * charged to the budget like any payload, before it is taken.
+ *
+ * Complexity: find, promote, insert, replace and remove O(1); growing and
+ * shrinking O(n), amortised; validate O(n).
+ *
+ * Atomicity: an insert or replace first plans its evictions and exchanges their
+ * charges for the new one in the budget in one step; only then is anything
+ * changed. So it happens whole, or nothing happened. Memory for what is evicted
+ * is reserved while planning; shrinking in place cannot fail.
+ *
+ * Invariants (bb_lru_validate checks them):
+ *   - budget.total == payload + (charge_overhead ? overhead : 0) and never
+ *     above budget.limit;
+ *   - each entry is on the recency list once and found from its hash;
+ *   - index < 2^b for every index in use, so slots need no more than b bits;
+ *   - `version` changes whenever an entry enters, leaves or moves to another
+ *     index; it stays when entries are promoted or replaced.
+ *
+ * Threads: none here. The caller holds one lock around each call.
+ */
+#ifndef BYTEBOUND_LRU_H
+#define BYTEBOUND_LRU_H
+
+#include "bytebound/alloc.h"
+#include "bytebound/budget.h"
+
+/* Why an entry left. */
+typedef enum bb_reason {
+    BB_SIZE,     /* the own byte bound */
+    BB_ITEMS,    /* the own bound on entries */
+    BB_BUDGET,   /* a budget above */
+    BB_TRIMMED,  /* memory was asked back */
+    BB_REPLACED, /* the rest are the user's doing */
+    BB_DELETED,
+    BB_CLEARED,
+    BB_REASON_COUNT,
+} bb_reason;
+
+/* Set in an entry's charge when the size was given, not measured. */
+#define BB_LRU_GIVEN ((uint64_t)1 << 63)
+#define BB_LRU_CHARGE_MAX (((uint64_t)1 << 62) - 1)
+
+typedef struct bb_lru_entry {
+    void *key;
+    void *value;
+    uint64_t hash;
+    uint64_t charge; /* with BB_LRU_GIVEN */
+} bb_lru_entry;
+
+typedef struct bb_lru_link {
+    uint32_t older;
+    uint32_t newer;
+} bb_lru_link;
+
+typedef struct bb_lru_cursor bb_lru_cursor;
+
+/* Lookups are counted by the caller, who knows which ones count. */
+typedef struct bb_lru_counters {
+    uint64_t hits;
+    uint64_t misses;
+    uint64_t inserts;
+    uint64_t left[BB_REASON_COUNT];
+} bb_lru_counters;
+
+typedef struct bb_lru {
+    /* the hot part, in the order in which a hit reads it */
+    uint32_t *slots;
+    bb_lru_entry *entries;
+    bb_lru_link *links;
+    uint32_t slot_bits; /* 2^slot_bits slots; 0: none allocated yet */
+    uint32_t count;
+    bb_lru_cursor *cursors; /* those that follow the live order */
+    uint64_t version;
+    bb_lru_counters counters;
+
+    uint32_t used;     /* indices 1..used were handed out since the last compaction */
+    uint32_t capacity; /* indices 1..capacity are allocated */
+    uint32_t free;     /* freed indices, chained by links[].newer */
+    uint32_t max_count;
+    bool charge_overhead;
+    uint64_t payload;
+    uint64_t overhead;
+    bb_budget budget;
+    bb_allocator allocator;
+} bb_lru;
+
+/* An entry that left, with the references it held. */
+typedef struct bb_lru_removed {
+    void *key;
+    void *value;
+    uint64_t charge;
+    uint32_t index;
+    bb_reason reason;
+} bb_lru_removed;
+
+#define BB_LRU_BATCH_INLINE 4
+
+/* What one operation evicted, oldest first. The caller drops the references
+ * and then frees the batch. */
+typedef struct bb_lru_batch {
+    bb_lru_removed *items;
+    uint32_t count;
+    uint32_t capacity;
+    bb_lru_removed inline_items[BB_LRU_BATCH_INLINE];
+} bb_lru_batch;
+
+/* Walks entries in recency order. Follows the live list until a promotion is
+ * about to reorder it; then keeps the rest of the order as it was. */
+struct bb_lru_cursor {
+    bb_lru_cursor *next;
+    bb_lru_cursor **link; /* what points here; NULL: not registered */
+    uint64_t version;
+    uint32_t position; /* next index to visit in the live order, 0 at the end */
+    bool newest_first;
+    bool out_of_memory;
+    bool kept;       /* follow `order` from now on */
+    uint32_t *order;
+    uint32_t order_count;
+    uint32_t order_next;
+};
+
+/* ---- life ---- */
+
+void bb_lru_init(bb_lru *self, bb_allocator allocator, uint64_t limit, uint32_t max_count,
+                 bool charge_overhead, bb_budget *parent);
+
+/* Frees the native memory and gives every charge back. Must hold no entry. */
+void bb_lru_close(bb_lru *self);
+
+/* Moves every entry into *into (uninitialised before), which has no bound, and leaves self
+ * empty. O(1), allocates nothing. Walk `into` by bb_lru_oldest and bb_lru_newer,
+ * then bb_lru_discard it. */
+void bb_lru_take_all(bb_lru *self, bb_lru *into);
+
+/* Frees the arrays of what bb_lru_take_all filled, entries included. */
+void bb_lru_discard(bb_lru *taken);
+
+/* ---- finding: enumerate the entries of a hash, compare keys yourself ---- */
+
+typedef struct bb_lru_probe {
+    uint32_t slot;
+    uint32_t tag;
+} bb_lru_probe;
+
+/* Fibonacci hashing: consecutive and strided hashes spread over the upper bits. */
+static inline uint32_t bb_lru_scramble(uint64_t hash) {
+    return (uint32_t)((hash * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
+}
+
+/* The next entry with this hash, or 0. */
+static inline uint32_t bb_lru_next(const bb_lru *self, uint64_t hash, bb_lru_probe *probe) {
+    const uint32_t bits = self->slot_bits;
+    const uint32_t mask = ((uint32_t)1 << bits) - 1;
+    for (;;) {
+        uint32_t slot = self->slots[probe->slot];
+        if (slot == 0) {
+            return 0;
+        }
+        probe->slot = (probe->slot + 1) & mask;
+        if ((slot ^ probe->tag) <= mask) {
+            uint32_t index = slot & mask;
+            if (self->entries[index].hash == hash) {
+                return index;
+            }
+        }
+    }
+}
+
+/* The first entry with this hash, or 0. */
+static inline uint32_t bb_lru_first(const bb_lru *self, uint64_t hash, bb_lru_probe *probe) {
+    if (self->count == 0) {
+        return 0;
+    }
+    uint32_t scrambled = bb_lru_scramble(hash);
+    probe->slot = scrambled >> (32 - self->slot_bits);
+    probe->tag = scrambled << self->slot_bits;
+    return bb_lru_next(self, hash, probe);
+}
+
+/* ---- recency ---- */
+
+static inline uint32_t bb_lru_oldest(const bb_lru *self) {
+    return self->count != 0 ? self->links[0].newer : 0;
+}
+
+static inline uint32_t bb_lru_newest(const bb_lru *self) {
+    return self->count != 0 ? self->links[0].older : 0;
+}
+
+/* 0 after the newest. */
+static inline uint32_t bb_lru_newer(const bb_lru *self, uint32_t index) {
+    return self->links[index].newer;
+}
+
+/* Keeps the old order for every cursor that still follows the live one. */
+void bb_lru_settle_cursors(bb_lru *self);
+
+/* Makes an entry the newest. */
+static inline void bb_lru_promote(bb_lru *self, uint32_t index) {
+    bb_lru_link *links = self->links;
+    if (links[0].older == index) {
+        return;
+    }
+    if (self->cursors != NULL) {
+        bb_lru_settle_cursors(self);
+    }
+    bb_lru_link link = links[index];
+    links[link.older].newer = link.newer;
+    links[link.newer].older = link.older;
+    uint32_t newest = links[0].older;
+    links[newest].newer = index;
+    links[index] = (bb_lru_link){newest, 0};
+    links[0].older = index;
+}
+
+/* ---- changing ---- */
+
+static inline uint64_t bb_lru_charge(const bb_lru_entry *entry) {
+    return entry->charge & ~BB_LRU_GIVEN;
+}
+
+/* The structure's own bytes when it holds `count` entries and no slack; what
+ * an entry needs beside its charge is bb_lru_overhead_for(1). */
+uint64_t bb_lru_overhead_for(uint32_t count);
+
+/* True if an entry of this charge could be kept were it alone. */
+bool bb_lru_could_fit(const bb_lru *self, uint64_t charge);
+
+/*
+ * Adds an entry as the newest; the caller made sure its key is not there.
+ * Evicts the oldest entries into *batch (initialised by bb_lru_batch_init) as
+ * the bounds need. BB_TOO_LARGE, BB_OVER_BUDGET (see *refusal), BB_NO_MEMORY,
+ * BB_TOO_MANY: nothing has changed.
+ */
+bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
+                        bb_lru_batch *batch, bb_refusal *refusal);
+
+/* Gives an entry another value and charge and makes it the newest; evicts
+ * others as needed. *old gets the value that left. Fails as bb_lru_insert. */
+bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t charge,
+                         bb_lru_batch *batch, bb_refusal *refusal, void **old);
+
+/* Takes an entry out. */
+void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_lru_removed *removed);
+
+/* Evicts up to the batch's inline capacity of oldest entries and then gives
+ * slack back, until the charged total is at most `target`. True if it is, or
+ * nothing is left; false: drop the batch and call again. */
+bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *batch);
+
+/* Sets the bound on entries to `max_count`, evicting likewise; true if done. */
+bool bb_lru_limit_count(bb_lru *self, uint32_t max_count, bb_lru_batch *batch);
+
+static inline void bb_lru_batch_init(bb_lru_batch *batch) {
+    batch->items = batch->inline_items;
+    batch->count = 0;
+    batch->capacity = BB_LRU_BATCH_INLINE;
+}
+
+void bb_lru_batch_free(bb_lru *self, bb_lru_batch *batch);
+
+/* ---- iterating ---- */
+
+void bb_lru_cursor_open(bb_lru *self, bb_lru_cursor *cursor, bool newest_first);
+
+/* *index = the next entry, or 0 at the end. BB_CHANGED: an entry entered or
+ * left; BB_NO_MEMORY: a promotion could not keep the order. */
+bb_status bb_lru_cursor_next(bb_lru *self, bb_lru_cursor *cursor, uint32_t *index);
+
+/* May be called more than once. */
+void bb_lru_cursor_close(bb_lru *self, bb_lru_cursor *cursor);
+
+/* ---- checking ---- */
+
+/* True if every invariant holds; else *reason says which does not. */
+bool bb_lru_validate(bb_lru *self, const char **reason);
+
+#endif

@@ -1,0 +1,106 @@
+#include "bytebound/budget.h"
+
+#if BB_THREADED
+#include <sched.h>
+
+/* Held for a few instructions at a time, so spinning beats sleeping; the yield
+ * is for the holder that was preempted on the same core. */
+static void lock(bb_budget *self) {
+    if (self->root->shared) {
+        while (atomic_flag_test_and_set_explicit(&self->root->lock, memory_order_acquire)) {
+            sched_yield();
+        }
+    }
+}
+
+static void unlock(bb_budget *self) {
+    if (self->root->shared) {
+        atomic_flag_clear_explicit(&self->root->lock, memory_order_release);
+    }
+}
+#else
+static void lock(bb_budget *self) {
+    (void)self;
+}
+
+static void unlock(bb_budget *self) {
+    (void)self;
+}
+#endif
+
+void bb_budget_init(bb_budget *self, uint64_t limit, bb_budget *parent, bool shared) {
+    self->limit = limit;
+    self->total = 0;
+    self->peak = 0;
+    self->parent = parent;
+    self->root = parent != NULL ? parent->root : self;
+    self->shared = shared;
+#if BB_THREADED
+    atomic_flag_clear(&self->lock);
+#endif
+}
+
+bb_status bb_budget_exchange_tree(bb_budget *self, uint64_t release, uint64_t charge,
+                                  bb_refusal *refusal) {
+    lock(self);
+    for (bb_budget *level = self; level != NULL; level = level->parent) {
+        if (!bb_budget_admits(level, release, charge)) {
+            *refusal = (bb_refusal){level, level->limit, level->total};
+            unlock(self);
+            return level == self ? BB_TOO_LARGE : BB_OVER_BUDGET;
+        }
+    }
+    for (bb_budget *level = self; level != NULL; level = level->parent) {
+        bb_budget_apply(level, release, charge);
+    }
+    unlock(self);
+    return BB_OK;
+}
+
+void bb_budget_release(bb_budget *self, uint64_t size) {
+    bb_refusal never;
+    (void)bb_budget_exchange(self, size, 0, &never);
+}
+
+void bb_budget_close(bb_budget *self) {
+    bb_budget_release(self, bb_budget_read(self).total);
+}
+
+bb_budget_totals bb_budget_read(bb_budget *self) {
+    lock(self);
+    bb_budget_totals totals = {self->limit, self->total, self->peak};
+    unlock(self);
+    return totals;
+}
+
+void bb_budget_set_limit(bb_budget *self, uint64_t limit) {
+    lock(self);
+    self->limit = limit;
+    unlock(self);
+}
+
+void bb_budget_reset_peak(bb_budget *self) {
+    lock(self);
+    self->peak = self->total;
+    unlock(self);
+}
+
+static const char *level_defect(const bb_budget *self) {
+    if (self->total > self->peak) {
+        return "a budget's total is above its peak";
+    }
+    if (self->parent != NULL && self->total > self->parent->total) {
+        return "a budget's total is above its parent's";
+    }
+    if (self->root != (self->parent != NULL ? self->parent->root : self)) {
+        return "a budget's root is not its parent's root";
+    }
+    return NULL;
+}
+
+bool bb_budget_validate(bb_budget *self, const char **reason) {
+    lock(self);
+    *reason = level_defect(self);
+    unlock(self);
+    return *reason == NULL;
+}

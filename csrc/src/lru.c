@@ -1,0 +1,503 @@
+#include "lru_internal.h"
+
+#include <string.h>
+
+/* ---- slots ---- */
+
+static void slot_insert(bb_lru *self, uint64_t hash, uint32_t index) {
+    const uint32_t mask = ((uint32_t)1 << self->slot_bits) - 1;
+    uint32_t scrambled = bb_lru_scramble(hash);
+    uint32_t at = scrambled >> (32 - self->slot_bits);
+    while (self->slots[at] != 0) {
+        at = (at + 1) & mask;
+    }
+    self->slots[at] = scrambled << self->slot_bits | index;
+}
+
+/* Closes the gap by moving later entries of the run back, so no tombstone is
+ * left and probes never get longer with age. */
+static void slot_remove(bb_lru *self, uint32_t index) {
+    const uint32_t mask = ((uint32_t)1 << self->slot_bits) - 1;
+    uint32_t *slots = self->slots;
+    uint32_t gap = home_slot(self, self->entries[index].hash);
+    while ((slots[gap] & mask) != index) {
+        gap = (gap + 1) & mask;
+    }
+    for (uint32_t at = (gap + 1) & mask; slots[at] != 0; at = (at + 1) & mask) {
+        uint32_t home = home_slot(self, self->entries[slots[at] & mask].hash);
+        if (((at - home) & mask) >= ((at - gap) & mask)) {
+            slots[gap] = slots[at];
+            gap = at;
+        }
+    }
+    slots[gap] = 0;
+}
+
+static void rebuild_slots(bb_lru *self, uint32_t slot_bits) {
+    self->slot_bits = slot_bits;
+    memset(self->slots, 0, (size_t)slot_bytes(slot_bits));
+    for (uint32_t index = 1; index <= self->used; index++) {
+        if (in_use(self, index)) {
+            slot_insert(self, self->entries[index].hash, index);
+        }
+    }
+}
+
+/* ---- the arrays ---- */
+
+static uint32_t bits_for(uint32_t count) {
+    uint32_t bits = MIN_SLOT_BITS;
+    while (wanted_load(bits) < count && bits < MAX_SLOT_BITS) {
+        bits++;
+    }
+    return bits;
+}
+
+static uint64_t charged_overhead(const bb_lru *self, uint64_t bytes) {
+    return self->charge_overhead ? bytes : 0;
+}
+
+uint64_t bb_lru_overhead_for(uint32_t count) {
+    return count == 0 ? 0 : index_bytes(count) + slot_bytes(bits_for(count));
+}
+
+/* What the arrays would take after compacting to `count`, never more than now. */
+static uint64_t compacted_bytes(const bb_lru *self, uint32_t count) {
+    if (count == 0) {
+        return 0;
+    }
+    const uint32_t bits = bits_for(count);
+    const uint32_t capacity = count < self->capacity ? count : self->capacity;
+    return index_bytes(capacity) + slot_bytes(bits < self->slot_bits ? bits : self->slot_bits);
+}
+
+static bool resize_array(bb_lru *self, void **array, uint64_t old_size, uint64_t new_size) {
+    if (old_size == new_size) {
+        return true;
+    }
+    if (new_size > SIZE_MAX) {
+        return false;
+    }
+    void *block = bb_resize(&self->allocator, *array, (size_t)old_size, (size_t)new_size);
+    if (block == NULL && new_size != 0) {
+        return false;
+    }
+    *array = block;
+    return true;
+}
+
+static bool resize_columns(bb_lru *self, uint32_t capacity) {
+    const uint64_t old = self->capacity == 0 ? 0 : (uint64_t)self->capacity + 1;
+    const uint64_t new = capacity == 0 ? 0 : (uint64_t)capacity + 1;
+    void *entries = self->entries;
+    void *links = self->links;
+    bool done = resize_array(self, &entries, old * sizeof(bb_lru_entry), new * sizeof(bb_lru_entry));
+    if (done && !resize_array(self, &links, old * sizeof(bb_lru_link), new * sizeof(bb_lru_link))) {
+        (void)resize_array(self, &entries, new * sizeof(bb_lru_entry), old * sizeof(bb_lru_entry));
+        done = false;
+    }
+    self->entries = entries;
+    self->links = links;
+    if (done) {
+        if (self->capacity == 0 && capacity != 0) {
+            self->links[0] = (bb_lru_link){0, 0};
+        }
+        self->capacity = capacity;
+    }
+    return done;
+}
+
+static bool resize_slots(bb_lru *self, uint32_t slot_bits) {
+    void *slots = self->slots;
+    bool done = resize_array(self, &slots, slot_bytes(self->slot_bits), slot_bytes(slot_bits));
+    self->slots = slots;
+    return done;
+}
+
+/* The caller has charged the growth. */
+static bool grow(bb_lru *self, uint32_t capacity, uint32_t slot_bits) {
+    const uint32_t old_capacity = self->capacity;
+    if (!resize_columns(self, capacity)) {
+        return false;
+    }
+    if (slot_bits != self->slot_bits) {
+        if (!resize_slots(self, slot_bits)) {
+            (void)resize_columns(self, old_capacity);
+            return false;
+        }
+        rebuild_slots(self, slot_bits);
+    }
+    self->overhead = index_bytes(capacity) + slot_bytes(slot_bits);
+    return true;
+}
+
+/* Moves every entry to the lowest indices. */
+static void pack(bb_lru *self) {
+    uint32_t to = 1;
+    for (uint32_t from = self->used; from > self->count; from--) {
+        if (!in_use(self, from)) {
+            continue;
+        }
+        while (in_use(self, to)) {
+            to++;
+        }
+        self->entries[to] = self->entries[from];
+        self->links[to] = self->links[from];
+        self->links[self->links[to].older].newer = to;
+        self->links[self->links[to].newer].older = to;
+    }
+    self->used = self->count;
+    self->free = 0;
+    self->version++;
+}
+
+/* Gives back what is not needed for `capacity` entries. Works inside the memory
+ * it has, so it cannot fail. The caller releases what it saved. */
+static void compact(bb_lru *self, uint32_t capacity) {
+    pack(self);
+    uint32_t slot_bits = capacity == 0 ? 0 : bits_for(capacity);
+    if (slot_bits > self->slot_bits) {
+        slot_bits = self->slot_bits;
+    }
+    if (capacity < self->capacity) {
+        (void)resize_columns(self, capacity);
+    }
+    const uint32_t old_bits = self->slot_bits;
+    if (slot_bits != 0) {
+        rebuild_slots(self, slot_bits);
+    }
+    self->slot_bits = old_bits;
+    (void)resize_slots(self, slot_bits);
+    self->slot_bits = slot_bits;
+    self->overhead = index_bytes(self->capacity) + slot_bytes(slot_bits);
+}
+
+static void compact_and_release(bb_lru *self, uint32_t capacity) {
+    const uint64_t before = self->overhead;
+    compact(self, capacity);
+    bb_budget_release(&self->budget, charged_overhead(self, before - self->overhead));
+}
+
+/* Memory follows the content: a quarter full gives half back. */
+static void compact_if_sparse(bb_lru *self) {
+    if (self->capacity > 32 && self->count < self->capacity / 4) {
+        compact_and_release(self, self->count * 2 + 1);
+    }
+}
+
+/* ---- one entry ---- */
+
+static void place(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge) {
+    uint32_t index = self->free;
+    if (index != 0) {
+        self->free = self->links[index].newer;
+    } else {
+        index = ++self->used;
+    }
+    self->entries[index] = (bb_lru_entry){key, value, hash, charge};
+    slot_insert(self, hash, index);
+    const uint32_t newest = self->links[0].older;
+    self->links[newest].newer = index;
+    self->links[index] = (bb_lru_link){newest, 0};
+    self->links[0].older = index;
+    self->count++;
+    self->payload += charge & ~BB_LRU_GIVEN;
+    self->counters.inserts++;
+    self->version++;
+}
+
+/* Takes an entry out of every array; its charge stays in the budget. */
+static void unlink_entry(bb_lru *self, uint32_t index, bb_reason reason) {
+    slot_remove(self, index);
+    const bb_lru_link link = self->links[index];
+    self->links[link.older].newer = link.newer;
+    self->links[link.newer].older = link.older;
+    self->payload -= bb_lru_charge(&self->entries[index]);
+    self->entries[index].key = NULL;
+    self->links[index].newer = self->free;
+    self->free = index;
+    self->count--;
+    self->counters.left[reason]++;
+    self->version++;
+}
+
+static bb_lru_removed describe(const bb_lru *self, uint32_t index, bb_reason reason) {
+    const bb_lru_entry *entry = &self->entries[index];
+    return (bb_lru_removed){entry->key, entry->value, bb_lru_charge(entry), index, reason};
+}
+
+void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_lru_removed *removed) {
+    *removed = describe(self, index, reason);
+    unlink_entry(self, index, reason);
+    bb_budget_release(&self->budget, removed->charge);
+    compact_if_sparse(self);
+}
+
+/* ---- making room ---- */
+
+static bool batch_push(bb_lru *self, bb_lru_batch *batch, bb_lru_removed removed) {
+    if (batch->count == batch->capacity) {
+        const size_t old_size = batch->capacity * sizeof(bb_lru_removed);
+        const bool inside = batch->items == batch->inline_items;
+        void *items = bb_resize(&self->allocator, inside ? NULL : batch->items,
+                                inside ? 0 : old_size, 2 * old_size);
+        if (items == NULL) {
+            return false;
+        }
+        if (inside) {
+            memcpy(items, batch->inline_items, old_size);
+        }
+        batch->items = items;
+        batch->capacity *= 2;
+    }
+    batch->items[batch->count++] = removed;
+    return true;
+}
+
+void bb_lru_batch_free(bb_lru *self, bb_lru_batch *batch) {
+    if (batch->items != batch->inline_items) {
+        (void)bb_resize(&self->allocator, batch->items, batch->capacity * sizeof(bb_lru_removed),
+                        0);
+    }
+    bb_lru_batch_init(batch);
+}
+
+static bb_reason reason_for(const bb_lru *self, const bb_refusal *refusal) {
+    return refusal->level == &self->budget ? BB_SIZE : BB_BUDGET;
+}
+
+/* Charges `charge` and sees to it that an index and a slot are free, without
+ * evicting; tries a generous step first, then the smallest that will do. */
+static bb_status charge_and_grow(bb_lru *self, uint64_t charge, bb_refusal *refusal) {
+    const bool index_free = self->free != 0 || self->used < self->capacity;
+    if (index_free && self->count < wanted_load(self->slot_bits)) {
+        return bb_budget_exchange(&self->budget, 0, charge, refusal);
+    }
+    bb_status status = BB_OK;
+    for (int lean = 0; lean <= 1; lean++) {
+        const uint32_t step = lean ? self->capacity / 64 + 1 : self->capacity / 8 + 4;
+        const uint32_t load = lean ? needed_load(self->slot_bits) : wanted_load(self->slot_bits);
+        const uint32_t capacity = index_free ? self->capacity : self->capacity + step;
+        const uint32_t slot_bits = self->count < load      ? self->slot_bits
+                                   : self->slot_bits == 0 ? MIN_SLOT_BITS
+                                                          : self->slot_bits + 1;
+        if (slot_bits > MAX_SLOT_BITS) {
+            return BB_TOO_MANY;
+        }
+        const uint64_t growth = charged_overhead(
+            self, index_bytes(capacity) + slot_bytes(slot_bits) - self->overhead);
+        status = bb_budget_exchange(&self->budget, 0, charge + growth, refusal);
+        if (status == BB_OK) {
+            if (!grow(self, capacity, slot_bits)) {
+                bb_budget_release(&self->budget, charge + growth);
+                return BB_NO_MEMORY;
+            }
+            return BB_OK;
+        }
+    }
+    return status;
+}
+
+/*
+ * Plans evictions from the oldest on, all but entry `skip`, until the budget
+ * takes `charge` for them and for `released`. Nothing is changed but the budget, and that only
+ * on success; then *room is the number of entries to compact to, or 0.
+ */
+static bb_status exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t released,
+                                     uint64_t charge, bb_reason reason, bb_lru_batch *batch,
+                                     bb_refusal *refusal, uint32_t *room) {
+    bb_status status = BB_OVER_BUDGET;
+    uint32_t victim = bb_lru_oldest(self);
+    *room = 0;
+    for (;; victim = bb_lru_newer(self, victim)) {
+        if (victim == skip && victim != 0) {
+            victim = bb_lru_newer(self, victim);
+        }
+        if (victim == 0) {
+            return status;
+        }
+        if (!batch_push(self, batch, describe(self, victim, reason))) {
+            return BB_NO_MEMORY;
+        }
+        released += bb_lru_charge(&self->entries[victim]);
+        status = bb_budget_exchange(&self->budget, released, charge, refusal);
+        if (status == BB_OK) {
+            return BB_OK;
+        }
+        const uint32_t left = self->count - batch->count + (skip == 0);
+        if (self->charge_overhead && left <= self->capacity / 2) {
+            const uint64_t saved = self->overhead - compacted_bytes(self, left);
+            status = bb_budget_exchange(&self->budget, released + saved, charge, refusal);
+            if (status == BB_OK) {
+                *room = left;
+                return BB_OK;
+            }
+        }
+        reason = reason_for(self, refusal);
+    }
+}
+
+static void commit(bb_lru *self, const bb_lru_batch *batch) {
+    for (uint32_t i = 0; i < batch->count; i++) {
+        unlink_entry(self, batch->items[i].index, batch->items[i].reason);
+    }
+}
+
+bool bb_lru_could_fit(const bb_lru *self, uint64_t charge) {
+    const uint64_t least = charged_overhead(self, bb_lru_overhead_for(1));
+    return least <= self->budget.limit && charge <= self->budget.limit - least;
+}
+
+bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
+                        bb_lru_batch *batch, bb_refusal *refusal) {
+    const uint64_t size = charge & ~BB_LRU_GIVEN;
+    if (!bb_lru_could_fit(self, size)) {
+        *refusal = (bb_refusal){&self->budget, self->budget.limit, self->budget.total};
+        return BB_TOO_LARGE;
+    }
+    bb_reason reason = BB_ITEMS;
+    uint32_t room = 0;
+    bb_status status = BB_TOO_LARGE;
+    if (self->count < self->max_count) {
+        status = charge_and_grow(self, size, refusal);
+        if (status == BB_NO_MEMORY || status == BB_TOO_MANY) {
+            return status;
+        }
+        if (status != BB_OK) {
+            reason = reason_for(self, refusal);
+        }
+    }
+    if (status != BB_OK) {
+        status = exchange_for_oldest(self, 0, 0, size, reason, batch, refusal, &room);
+        if (status != BB_OK) {
+            batch->count = 0;
+            return status;
+        }
+        commit(self, batch);
+        if (room != 0) {
+            compact(self, room);
+        }
+    }
+    place(self, key, value, hash, charge);
+    if (batch->count > 1) {
+        compact_if_sparse(self);
+    }
+    return BB_OK;
+}
+
+bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t charge,
+                         bb_lru_batch *batch, bb_refusal *refusal, void **old) {
+    const uint64_t size = charge & ~BB_LRU_GIVEN;
+    const uint64_t old_size = bb_lru_charge(&self->entries[index]);
+    if (!bb_lru_could_fit(self, size)) {
+        *refusal = (bb_refusal){&self->budget, self->budget.limit, self->budget.total};
+        return BB_TOO_LARGE;
+    }
+    uint32_t room = 0;
+    bb_status status = bb_budget_exchange(&self->budget, old_size, size, refusal);
+    if (status != BB_OK) {
+        status = exchange_for_oldest(self, index, old_size, size, reason_for(self, refusal), batch,
+                                     refusal, &room);
+        if (status != BB_OK) {
+            batch->count = 0;
+            return status;
+        }
+        commit(self, batch);
+    }
+    bb_lru_entry *entry = &self->entries[index];
+    *old = entry->value;
+    entry->value = value;
+    entry->charge = charge;
+    self->payload += size - old_size;
+    self->counters.left[BB_REPLACED]++;
+    bb_lru_promote(self, index);
+    if (room != 0) {
+        compact(self, room);
+    } else if (batch->count > 1) {
+        compact_if_sparse(self);
+    }
+    return BB_OK;
+}
+
+/* ---- giving memory back ---- */
+
+static void evict_oldest(bb_lru *self, bb_reason reason, bb_lru_batch *batch) {
+    bb_lru_remove(self, bb_lru_oldest(self), reason, &batch->items[batch->count++]);
+}
+
+bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *batch) {
+    for (;;) {
+        const uint64_t slack = self->overhead - compacted_bytes(self, self->count);
+        const uint64_t charged = self->payload + charged_overhead(self, self->overhead);
+        if (charged <= target) {
+            return true;
+        }
+        if (self->count == 0 || charged - charged_overhead(self, slack) <= target) {
+            compact_and_release(self, self->count);
+            return true;
+        }
+        if (batch->count == BB_LRU_BATCH_INLINE) {
+            return false;
+        }
+        evict_oldest(self, reason, batch);
+    }
+}
+
+bool bb_lru_limit_count(bb_lru *self, uint32_t max_count, bb_lru_batch *batch) {
+    while (self->count > max_count) {
+        if (batch->count == BB_LRU_BATCH_INLINE) {
+            return false;
+        }
+        evict_oldest(self, BB_ITEMS, batch);
+    }
+    self->max_count = max_count;
+    return true;
+}
+
+/* ---- life ---- */
+
+void bb_lru_init(bb_lru *self, bb_allocator allocator, uint64_t limit, uint32_t max_count,
+                 bool charge_overhead, bb_budget *parent) {
+    *self = (bb_lru){0};
+    self->allocator = allocator;
+    self->max_count = max_count;
+    self->charge_overhead = charge_overhead;
+    bb_budget_init(&self->budget, limit, parent, false);
+}
+
+static void free_arrays(bb_lru *self) {
+    self->count = 0;
+    self->used = 0;
+    (void)resize_columns(self, 0);
+    (void)resize_slots(self, 0);
+    self->slot_bits = 0;
+}
+
+void bb_lru_close(bb_lru *self) {
+    free_arrays(self);
+    bb_budget_close(&self->budget);
+}
+
+void bb_lru_take_all(bb_lru *self, bb_lru *into) {
+    const uint64_t charged = self->payload + charged_overhead(self, self->overhead);
+    bb_lru_init(into, self->allocator, BB_UNLIMITED, self->max_count, false, NULL);
+    into->slots = self->slots;
+    into->entries = self->entries;
+    into->links = self->links;
+    into->slot_bits = self->slot_bits;
+    into->count = self->count;
+    into->used = self->used;
+    into->capacity = self->capacity;
+    self->counters.left[BB_CLEARED] += self->count;
+    self->slots = NULL;
+    self->entries = NULL;
+    self->links = NULL;
+    self->slot_bits = self->count = self->used = self->capacity = self->free = 0;
+    self->payload = self->overhead = 0;
+    self->version++;
+    bb_budget_release(&self->budget, charged);
+}
+
+void bb_lru_discard(bb_lru *taken) {
+    free_arrays(taken);
+}

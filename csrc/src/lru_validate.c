@@ -1,0 +1,94 @@
+#include "lru_internal.h"
+
+static const char *list_defect(const bb_lru *self) {
+    uint64_t payload = 0;
+    uint32_t count = 0;
+    uint32_t before = 0;
+    for (uint32_t at = bb_lru_oldest(self); at != 0; at = self->links[at].newer) {
+        if (at > self->used || !in_use(self, at)) {
+            return "the recency list holds an index that is not in use";
+        }
+        if (self->links[at].older != before) {
+            return "the recency list reads differently backwards";
+        }
+        if (++count > self->count) {
+            return "the recency list is longer than the count";
+        }
+        payload += bb_lru_charge(&self->entries[at]);
+        before = at;
+    }
+    if (count != self->count || (self->count != 0 && self->links[0].older != before)) {
+        return "the recency list is shorter than the count";
+    }
+    return payload == self->payload ? NULL : "payload is not the sum of the charges";
+}
+
+static const char *slot_defect(const bb_lru *self) {
+    const uint32_t size = self->slot_bits == 0 ? 0 : (uint32_t)1 << self->slot_bits;
+    uint32_t filled = 0;
+    for (uint32_t at = 0; at < size; at++) {
+        filled += self->slots[at] != 0;
+    }
+    if (filled != self->count || (size != 0 && filled > needed_load(self->slot_bits))) {
+        return "the slots filled are not the entries held";
+    }
+    for (uint32_t index = 1; index <= self->used; index++) {
+        if (!in_use(self, index)) {
+            continue;
+        }
+        const uint64_t hash = self->entries[index].hash;
+        bb_lru_probe probe;
+        uint32_t found = bb_lru_first(self, hash, &probe);
+        while (found != 0 && found != index) {
+            found = bb_lru_next(self, hash, &probe);
+        }
+        if (found == 0) {
+            return "an entry is not found from its hash";
+        }
+    }
+    return NULL;
+}
+
+static const char *array_defect(const bb_lru *self) {
+    uint32_t holes = 0;
+    for (uint32_t at = self->free; at != 0; at = self->links[at].newer) {
+        if (at > self->used || in_use(self, at) || ++holes > self->used) {
+            return "the free list holds an index that is in use";
+        }
+    }
+    if (self->used > self->capacity || self->count + holes != self->used) {
+        return "indices are lost: neither in use nor free";
+    }
+    if (self->used != 0 && self->used >> self->slot_bits != 0) {
+        return "an index does not fit into a slot";
+    }
+    if (self->overhead != index_bytes(self->capacity) + slot_bytes(self->slot_bits)) {
+        return "overhead is not what the arrays take";
+    }
+    return NULL;
+}
+
+static const char *budget_defect(bb_lru *self) {
+    const bb_budget_totals totals = bb_budget_read(&self->budget);
+    if (totals.total != self->payload + (self->charge_overhead ? self->overhead : 0)) {
+        return "the budget's total is not payload and overhead";
+    }
+    return totals.total > totals.limit ? "the bound is passed" : NULL;
+}
+
+bool bb_lru_validate(bb_lru *self, const char **reason) {
+    *reason = array_defect(self);
+    if (*reason == NULL) {
+        *reason = list_defect(self);
+    }
+    if (*reason == NULL) {
+        *reason = slot_defect(self);
+    }
+    if (*reason == NULL) {
+        *reason = budget_defect(self);
+    }
+    if (*reason == NULL && self->count > self->max_count) {
+        *reason = "more entries than the bound on them";
+    }
+    return *reason == NULL && bb_budget_validate(&self->budget, reason);
+}

@@ -1,0 +1,19 @@
+#include "bytebound/status.h"
+
+const char *bb_status_text(bb_status status) {
+    switch (status) {
+    case BB_OK:
+        return "ok";
+    case BB_NO_MEMORY:
+        return "the allocator has no memory left";
+    case BB_TOO_LARGE:
+        return "larger than the bound even if everything else left";
+    case BB_OVER_BUDGET:
+        return "a budget above has no room";
+    case BB_TOO_MANY:
+        return "more entries than one structure can hold";
+    case BB_CHANGED:
+        return "changed during iteration";
+    }
+    return "unknown status";
+}

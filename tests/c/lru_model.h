@@ -1,0 +1,183 @@
+/*
+ * A slow, obvious LRU and a driver that applies one operation to both: the
+ * tests and the fuzz target feed it with operations. Keys are small numbers,
+ * stored as pointers; the hash is chosen to collide often.
+ */
+#ifndef BYTEBOUND_TEST_LRU_MODEL_H
+#define BYTEBOUND_TEST_LRU_MODEL_H
+
+#include <string.h>
+
+#include "bytebound/lru.h"
+#include "check.h"
+
+enum { MODEL_KEYS = 200 };
+
+typedef struct model_entry {
+    uintptr_t key;
+    uintptr_t value;
+    uint64_t charge;
+} model_entry;
+
+typedef struct model {
+    model_entry entries[MODEL_KEYS]; /* oldest first */
+    uint32_t count;
+} model;
+
+typedef struct pair {
+    bb_lru lru;
+    model model;
+    bb_budget parent;
+    ledger ledger;
+    uintptr_t next_value;
+} pair;
+
+static inline uint64_t hash_of(uintptr_t key) {
+    return key % 3 == 0 ? (uint64_t)key << 40 : key % 7; /* some distinct, many equal */
+}
+
+static inline uint32_t model_find(const model *self, uintptr_t key) {
+    uint32_t at = 0;
+    while (at < self->count && self->entries[at].key != key) {
+        at++;
+    }
+    return at;
+}
+
+static inline void model_remove(model *self, uint32_t at) {
+    memmove(&self->entries[at], &self->entries[at + 1],
+            (self->count - at - 1) * sizeof(model_entry));
+    self->count--;
+}
+
+static inline uint32_t find(const bb_lru *self, uintptr_t key) {
+    bb_lru_probe probe;
+    uint32_t index = bb_lru_first(self, hash_of(key), &probe);
+    while (index != 0 && (uintptr_t)self->entries[index].key != key) {
+        index = bb_lru_next(self, hash_of(key), &probe);
+    }
+    return index;
+}
+
+/* Every removed entry must be the model's oldest at that moment, except `kept`. */
+static inline void take_batch(pair *self, bb_lru_batch *batch, uintptr_t kept) {
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint32_t oldest = self->model.entries[0].key == kept ? 1 : 0;
+        CHECK(oldest < self->model.count);
+        CHECK((uintptr_t)batch->items[i].key == self->model.entries[oldest].key);
+        CHECK((uintptr_t)batch->items[i].value == self->model.entries[oldest].value);
+        CHECK(batch->items[i].charge == self->model.entries[oldest].charge);
+        model_remove(&self->model, oldest);
+    }
+    bb_lru_batch_free(&self->lru, batch);
+}
+
+static inline void check_same(pair *self) {
+    uint32_t index = bb_lru_oldest(&self->lru);
+    CHECK(self->lru.count == self->model.count);
+    for (uint32_t at = 0; at < self->model.count; at++) {
+        CHECK((uintptr_t)self->lru.entries[index].key == self->model.entries[at].key);
+        CHECK((uintptr_t)self->lru.entries[index].value == self->model.entries[at].value);
+        CHECK(bb_lru_charge(&self->lru.entries[index]) == self->model.entries[at].charge);
+        index = bb_lru_newer(&self->lru, index);
+    }
+    CHECK(self->ledger.bytes == self->lru.overhead);
+    CHECK_VALID(bb_lru_validate, &self->lru);
+    CHECK_VALID(bb_budget_validate, &self->parent);
+    CHECK(self->parent.total == self->lru.budget.total);
+}
+
+static inline void pair_open(pair *self, uint64_t limit, uint64_t parent_limit, uint32_t max_count,
+                             bool charge_overhead) {
+    memset(self, 0, sizeof(*self));
+    self->ledger.fail_in = -1;
+    bb_budget_init(&self->parent, parent_limit, NULL, true);
+    bb_lru_init(&self->lru, ledger_allocator(&self->ledger), limit, max_count, charge_overhead,
+                &self->parent);
+}
+
+static inline void pair_clear(pair *self) {
+    bb_lru taken;
+    bb_lru_take_all(&self->lru, &taken);
+    uint32_t at = 0;
+    for (uint32_t i = bb_lru_oldest(&taken); i != 0; i = bb_lru_newer(&taken, i)) {
+        CHECK((uintptr_t)taken.entries[i].key == self->model.entries[at++].key);
+    }
+    CHECK(at == self->model.count);
+    bb_lru_discard(&taken);
+    self->model.count = 0;
+}
+
+static inline void pair_close(pair *self) {
+    pair_clear(self);
+    bb_lru_close(&self->lru);
+    CHECK(self->ledger.bytes == 0 && self->ledger.blocks == 0);
+    CHECK(self->parent.total == 0);
+}
+
+/* Returns the status; on failure nothing may have changed. */
+static inline bb_status pair_put(pair *self, uintptr_t key, uint64_t charge) {
+    bb_lru_batch batch;
+    bb_refusal refusal = {0};
+    bb_lru_batch_init(&batch);
+    const uintptr_t value = ++self->next_value;
+    const uint32_t index = find(&self->lru, key);
+    void *old = NULL;
+    bb_status status;
+    if (index == 0) {
+        status = bb_lru_insert(&self->lru, (void *)key, (void *)value, hash_of(key), charge, &batch,
+                               &refusal);
+    } else {
+        status = bb_lru_replace(&self->lru, index, (void *)value, charge, &batch, &refusal, &old);
+    }
+    if (status != BB_OK) {
+        CHECK(batch.count == 0);
+        bb_lru_batch_free(&self->lru, &batch);
+        return status;
+    }
+    take_batch(self, &batch, key);
+    if (index != 0) {
+        const uint32_t at = model_find(&self->model, key);
+        CHECK((uintptr_t)old == self->model.entries[at].value);
+        model_remove(&self->model, at);
+    }
+    CHECK(self->model.count < MODEL_KEYS);
+    self->model.entries[self->model.count++] = (model_entry){key, value, charge};
+    return BB_OK;
+}
+
+static inline void pair_get(pair *self, uintptr_t key) {
+    const uint32_t index = find(&self->lru, key);
+    const uint32_t at = model_find(&self->model, key);
+    CHECK((index != 0) == (at < self->model.count));
+    if (index != 0) {
+        const model_entry entry = self->model.entries[at];
+        bb_lru_promote(&self->lru, index);
+        model_remove(&self->model, at);
+        self->model.entries[self->model.count++] = entry;
+    }
+}
+
+static inline void pair_delete(pair *self, uintptr_t key) {
+    const uint32_t index = find(&self->lru, key);
+    if (index != 0) {
+        bb_lru_removed removed;
+        const uint32_t at = model_find(&self->model, key);
+        bb_lru_remove(&self->lru, index, BB_DELETED, &removed);
+        CHECK((uintptr_t)removed.value == self->model.entries[at].value);
+        model_remove(&self->model, at);
+    }
+}
+
+static inline void pair_trim(pair *self, uint64_t target) {
+    bool done;
+    do {
+        bb_lru_batch batch;
+        bb_lru_batch_init(&batch);
+        done = bb_lru_trim(&self->lru, target, BB_TRIMMED, &batch);
+        take_batch(self, &batch, 0);
+    } while (!done);
+    CHECK(self->lru.budget.total <= target);
+}
+
+#endif
