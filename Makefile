@@ -47,9 +47,9 @@ bench: $(VENV)/.installed $(VENV)/.with-bench ## run the benchmarks and print th
 lint: $(VENV)/.installed $(VENV)/.with-dev $(VENV)/.with-test $(VENV)/.with-cli ## check style, spelling, types and stubs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cython-lint src
-	$(BIN)/mypy
-	$(BIN)/mypy tests scripts
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/cython-lint src
+	$(BIN)/mypy --strict
+	$(BIN)/mypy tests scripts $(wildcard benchmarks)
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml bytebound
 	$(BIN)/clang-format --dry-run -Werror $(FORMATTED_C)
 	$(BIN)/codespell
@@ -62,13 +62,14 @@ format: $(VENV)/.with-dev ## rewrite the Python and C sources in the house style
 sanitize: $(VENV)/.with-build ## test the C core under ASan, UBSan and TSan, and fuzz it for 30 s a target
 	$(CMAKE_GENERATE) $(BUILD)/asan -DCMAKE_BUILD_TYPE=Debug -DBYTEBOUND_ASAN=ON -DBYTEBOUND_UBSAN=ON -DBYTEBOUND_FUZZ_SECONDS=30
 	$(BIN)/cmake --build $(BUILD)/asan
-	$(CTEST) $(BUILD)/asan
+	$(CTEST) $(BUILD)/asan --verbose
 	$(CMAKE_GENERATE) $(BUILD)/tsan -DCMAKE_BUILD_TYPE=Debug -DBYTEBOUND_TSAN=ON
 	$(BIN)/cmake --build $(BUILD)/tsan
 	$(CTEST) $(BUILD)/tsan -R budget
 
 wheel: $(VENV)/.with-build ## build a wheel into dist/
-	$(PIP) wheel --no-build-isolation --no-deps --config-settings=build-dir=$(BUILD)/ext -w dist .
+	$(PIP) wheel -q --no-build-isolation --no-deps --config-settings=build-dir=$(BUILD)/ext -w dist .
+	ls dist
 
 install: $(VENV)/.installed ## install the package into the virtual environment
 
