@@ -6,19 +6,14 @@ import pkgutil
 
 import bytebound
 
-# A module that runs a program when imported holds no examples.
-MODULES = ["bytebound"] + [
-    module.name
-    for module in pkgutil.walk_packages(bytebound.__path__, "bytebound.")
-    if not module.name.endswith("__main__")
-]
+MODULES = [module.name for module in pkgutil.walk_packages(bytebound.__path__, "bytebound.")]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def test_examples() -> None:
     attempted = 0
     failed = []
-    for name in MODULES:
+    for name in ["bytebound", *MODULES]:
         result = doctest.testmod(importlib.import_module(name), optionflags=FLAGS)
         attempted += result.attempted
         if result.failed:

@@ -69,7 +69,7 @@ def test_import_is_quick() -> None:
         clock = "from time import perf_counter as clock; start = clock()"
         return float(run_python(f"{clock}; import {module}; print(clock() - start)"))
 
-    # The least of several runs, taken in turn, is what the other load on the machine disturbs least.
+    # In turn, and the least of each: what other load on the machine disturbs least.
     pairs = [(seconds("bytebound"), seconds("dataclasses")) for _ in range(15)]
     ours, theirs = (min(times) for times in zip(*pairs, strict=True))
     assert ours < 1.5 * theirs
@@ -78,7 +78,7 @@ def test_import_is_quick() -> None:
 def test_import_leaves_the_gil_as_it_was() -> None:
     code = f"""
 import sys, bytebound
-{'; '.join(f'import {name}' for name in MODULES)}
+{"; ".join(f"import {name}" for name in MODULES)}
 print(getattr(sys, "_is_gil_enabled", lambda: True)())
 """
     assert run_python(code).strip() == str(not FREE_THREADED)
