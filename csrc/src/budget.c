@@ -45,7 +45,7 @@ bb_status bb_budget_exchange_tree(bb_budget *self, uint64_t release, uint64_t ch
     lock(self);
     for (bb_budget *level = self; level != NULL; level = level->parent) {
         if (!bb_budget_admits(level, release, charge)) {
-            *refusal = (bb_refusal){level, level->limit, level->total};
+            *refusal = bb_budget_refusal(level, release, charge);
             unlock(self);
             return level == self ? BB_TOO_LARGE : BB_OVER_BUDGET;
         }

@@ -6,12 +6,23 @@
 
 static void slot_insert(bb_lru *self, uint64_t hash, uint32_t index) {
     const uint32_t mask = ((uint32_t)1 << self->slot_bits) - 1;
-    uint32_t scrambled = bb_lru_scramble(hash);
-    uint32_t at = scrambled >> (32 - self->slot_bits);
+    const uint32_t scrambled = bb_lru_scramble(hash);
+    const uint32_t home = scrambled >> (32 - self->slot_bits);
+    uint32_t at = home;
     while (self->slots[at] != 0) {
         at = (at + 1) & mask;
     }
-    self->slots[at] = scrambled << self->slot_bits | index;
+    self->slots[at] = bb_lru_tag(scrambled, self->slot_bits) | index;
+    self->strayed |= ((at - home) & mask) >> BB_LRU_HOME_BITS != 0;
+}
+
+/* How far the entry in a slot is from its home. */
+static inline uint32_t distance(const bb_lru *self, uint32_t at, uint32_t mask) {
+    const uint32_t slot = self->slots[at];
+    if (self->strayed) {
+        return (at - home_slot(self, self->entries[slot & mask].hash)) & mask;
+    }
+    return (at - (slot >> (32 - BB_LRU_HOME_BITS))) & mask & ((1u << BB_LRU_HOME_BITS) - 1);
 }
 
 /* Closes the gap by moving later entries of the run back, so no tombstone is
@@ -24,8 +35,7 @@ static void slot_remove(bb_lru *self, uint32_t index) {
         gap = (gap + 1) & mask;
     }
     for (uint32_t at = (gap + 1) & mask; slots[at] != 0; at = (at + 1) & mask) {
-        uint32_t home = home_slot(self, self->entries[slots[at] & mask].hash);
-        if (((at - home) & mask) >= ((at - gap) & mask)) {
+        if (distance(self, at, mask) >= ((at - gap) & mask)) {
             slots[gap] = slots[at];
             gap = at;
         }
@@ -35,6 +45,7 @@ static void slot_remove(bb_lru *self, uint32_t index) {
 
 static void rebuild_slots(bb_lru *self, uint32_t slot_bits) {
     self->slot_bits = slot_bits;
+    self->strayed = slot_bits + BB_LRU_HOME_BITS > 32; /* no room in the tag */
     memset(self->slots, 0, (size_t)slot_bytes(slot_bits));
     for (uint32_t index = 1; index <= self->used; index++) {
         if (in_use(self, index)) {
@@ -233,6 +244,15 @@ void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_lru_remove
     compact_if_sparse(self);
 }
 
+/* Whoever evicts once mostly evicts again: fetches what dropping the next
+ * entry will touch, long before it does. A prefetch of any address is harmless. */
+static inline void prefetch_oldest(const bb_lru *self) {
+    const bb_lru_entry *oldest = &self->entries[self->links[0].newer];
+    __builtin_prefetch(&self->slots[home_slot(self, oldest->hash)], 1);
+    __builtin_prefetch(oldest->key, 1);
+    __builtin_prefetch(oldest->value, 1);
+}
+
 /* ---- making room ---- */
 
 static bool batch_push(bb_lru *self, bb_lru_batch *batch, bb_lru_removed removed) {
@@ -267,10 +287,12 @@ static bb_reason reason_for(const bb_lru *self, const bb_refusal *refusal) {
 }
 
 /* Charges `charge` and sees to it that an index and a slot are free, without
- * evicting; tries a generous step first, then the smallest that will do. */
+ * evicting; tries a generous step first, then the smallest that will do. A full
+ * structure, where eviction frees an index anyway, is told before any step is worked out. */
 static bb_status charge_and_grow(bb_lru *self, uint64_t charge, bb_refusal *refusal) {
     const bool index_free = self->free != 0 || self->used < self->capacity;
-    if (index_free && self->count < wanted_load(self->slot_bits)) {
+    if ((index_free && self->count < wanted_load(self->slot_bits)) ||
+        !bb_budget_admits(&self->budget, 0, charge)) {
         return bb_budget_exchange(&self->budget, 0, charge, refusal);
     }
     bb_status status = BB_OK;
@@ -344,7 +366,7 @@ static void commit(bb_lru *self, const bb_lru_batch *batch) {
 }
 
 bool bb_lru_could_fit(const bb_lru *self, uint64_t charge) {
-    const uint64_t least = charged_overhead(self, bb_lru_overhead_for(1));
+    const uint64_t least = charged_overhead(self, index_bytes(1) + slot_bytes(MIN_SLOT_BITS));
     return least <= self->budget.limit && charge <= self->budget.limit - least;
 }
 
@@ -352,7 +374,7 @@ bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uin
                         bb_lru_batch *batch, bb_refusal *refusal) {
     const uint64_t size = charge & ~BB_LRU_GIVEN;
     if (!bb_lru_could_fit(self, size)) {
-        *refusal = (bb_refusal){&self->budget, self->budget.limit, self->budget.total};
+        *refusal = bb_budget_refusal(&self->budget, 0, size);
         return BB_TOO_LARGE;
     }
     bb_reason reason = BB_ITEMS;
@@ -379,43 +401,113 @@ bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uin
         }
     }
     place(self, key, value, hash, charge);
-    if (batch->count > 1) {
-        compact_if_sparse(self);
+    if (batch->count != 0) {
+        if (batch->count > 1) {
+            compact_if_sparse(self);
+        }
+        prefetch_oldest(self);
     }
     return BB_OK;
 }
 
-bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t charge,
-                         bb_lru_batch *batch, bb_refusal *refusal, void **old) {
+/* Gives an entry another charge, evicting others as needed. */
+static bb_status exchange_entry(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_batch *batch,
+                                bb_refusal *refusal, uint32_t *room) {
     const uint64_t size = charge & ~BB_LRU_GIVEN;
     const uint64_t old_size = bb_lru_charge(&self->entries[index]);
+    *room = 0;
     if (!bb_lru_could_fit(self, size)) {
-        *refusal = (bb_refusal){&self->budget, self->budget.limit, self->budget.total};
+        *refusal = bb_budget_refusal(&self->budget, 0, size);
         return BB_TOO_LARGE;
     }
-    uint32_t room = 0;
     bb_status status = bb_budget_exchange(&self->budget, old_size, size, refusal);
     if (status != BB_OK) {
         status = exchange_for_oldest(self, index, old_size, size, reason_for(self, refusal), batch,
-                                     refusal, &room);
+                                     refusal, room);
         if (status != BB_OK) {
             batch->count = 0;
             return status;
         }
         commit(self, batch);
     }
-    bb_lru_entry *entry = &self->entries[index];
-    *old = entry->value;
-    entry->value = value;
-    entry->charge = charge;
+    self->entries[index].charge = charge;
     self->payload += size - old_size;
-    self->counters.left[BB_REPLACED]++;
-    bb_lru_promote(self, index);
+    return BB_OK;
+}
+
+static void give_back(bb_lru *self, const bb_lru_batch *batch, uint32_t room) {
     if (room != 0) {
         compact(self, room);
     } else if (batch->count > 1) {
         compact_if_sparse(self);
     }
+}
+
+bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t charge,
+                         bb_lru_batch *batch, bb_refusal *refusal, void **old) {
+    uint32_t room;
+    const bb_status status = exchange_entry(self, index, charge, batch, refusal, &room);
+    if (status != BB_OK) {
+        return status;
+    }
+    *old = self->entries[index].value;
+    self->entries[index].value = value;
+    self->counters.left[BB_REPLACED]++;
+    bb_lru_promote(self, index);
+    give_back(self, batch, room);
+    return BB_OK;
+}
+
+bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_batch *batch,
+                          bb_refusal *refusal) {
+    uint32_t room;
+    const bb_status status = exchange_entry(self, index, charge, batch, refusal, &room);
+    if (status == BB_OK) {
+        give_back(self, batch, room);
+    }
+    return status;
+}
+
+bb_status bb_lru_reserve(bb_lru *self, uint32_t count, bb_refusal *refusal) {
+    uint32_t slot_bits = bits_for(count);
+    const uint32_t capacity = count > self->capacity ? count : self->capacity;
+    if (count == 0 || (capacity == self->capacity && slot_bits <= self->slot_bits)) {
+        return BB_OK;
+    }
+    for (;;) {
+        if (slot_bits < self->slot_bits) {
+            slot_bits = self->slot_bits;
+        }
+        const uint64_t growth = charged_overhead(
+            self, index_bytes(capacity) + slot_bytes(slot_bits) - self->overhead);
+        const bb_status status = bb_budget_exchange(&self->budget, 0, growth, refusal);
+        if (status == BB_OK) {
+            if (!grow(self, capacity, slot_bits)) {
+                bb_budget_release(&self->budget, growth);
+                return BB_NO_MEMORY;
+            }
+            return BB_OK;
+        }
+        if (slot_bits <= self->slot_bits || needed_load(slot_bits - 1) < count) {
+            return status;
+        }
+        slot_bits--;
+    }
+}
+
+bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal) {
+    bb_status status = bb_lru_reserve(into, self->count, refusal);
+    if (status == BB_OK) {
+        status = bb_budget_exchange(&into->budget, 0, self->payload, refusal);
+    }
+    if (status != BB_OK) {
+        return status;
+    }
+    for (uint32_t index = bb_lru_oldest(self); index != 0; index = bb_lru_newer(self, index)) {
+        const bb_lru_entry *entry = &self->entries[index];
+        place(into, entry->key, entry->value, entry->hash, entry->charge);
+    }
+    into->counters.inserts = 0;
     return BB_OK;
 }
 
@@ -443,9 +535,19 @@ bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *
     }
 }
 
+/* What is not done yet lowers the bound as far as it got, so that nobody can
+ * refill what was just evicted before the next call. */
+bool bb_lru_limit_bytes(bb_lru *self, uint64_t limit, bb_lru_batch *batch) {
+    const bool done = bb_lru_trim(self, limit, BB_SIZE, batch);
+    const uint64_t total = bb_budget_read(&self->budget).total;
+    bb_budget_set_limit(&self->budget, done || total < limit ? limit : total);
+    return done;
+}
+
 bool bb_lru_limit_count(bb_lru *self, uint32_t max_count, bb_lru_batch *batch) {
     while (self->count > max_count) {
         if (batch->count == BB_LRU_BATCH_INLINE) {
+            self->max_count = self->count;
             return false;
         }
         evict_oldest(self, BB_ITEMS, batch);
@@ -485,6 +587,7 @@ void bb_lru_take_all(bb_lru *self, bb_lru *into) {
     into->entries = self->entries;
     into->links = self->links;
     into->slot_bits = self->slot_bits;
+    into->strayed = self->strayed;
     into->count = self->count;
     into->used = self->used;
     into->capacity = self->capacity;

@@ -117,6 +117,54 @@ static void memory_follows_the_content(void) {
     pair_close(&self);
 }
 
+/* A structure at its bound, however packed, can be rebuilt within the same bound. */
+static void a_copy_fits_where_the_original_did(void) {
+    for (uint64_t limit = 120; limit < 9000; limit += 37) {
+        pair self, copy;
+        bb_refusal refusal;
+        pair_open(&self, limit, BB_UNLIMITED, UINT32_MAX, true);
+        for (uintptr_t key = 1; key < 190; key++) {
+            CHECK(pair_put(&self, key, 1) == BB_OK || limit < bb_lru_overhead_for(1) + 1);
+        }
+        pair_open(&copy, limit, BB_UNLIMITED, UINT32_MAX, true);
+        CHECK(bb_lru_reserve(&copy.lru, self.lru.count, &refusal) == BB_OK);
+        for (uint32_t i = bb_lru_oldest(&self.lru); i != 0; i = bb_lru_newer(&self.lru, i)) {
+            CHECK(pair_put(&copy, (uintptr_t)self.lru.entries[i].key, 1) == BB_OK);
+        }
+        CHECK(copy.lru.count == self.lru.count);
+        CHECK(copy.lru.overhead <= self.lru.overhead);
+        check_same(&copy);
+        pair_close(&self);
+        pair_close(&copy);
+    }
+}
+
+static void a_lowered_bound_holds_all_the_way_down(void) {
+    pair self;
+    bool done;
+    pair_open(&self, 9000, BB_UNLIMITED, UINT32_MAX, true);
+    for (uintptr_t key = 1; key < 100; key++) {
+        CHECK(pair_put(&self, key, 1) == BB_OK);
+    }
+    do {
+        bb_lru_batch batch;
+        bb_lru_batch_init(&batch);
+        done = bb_lru_limit_bytes(&self.lru, 500, &batch);
+        take_batch(&self, &batch, 0);
+        check_same(&self);
+    } while (!done);
+    CHECK(self.lru.budget.limit == 500);
+    do {
+        bb_lru_batch batch;
+        bb_lru_batch_init(&batch);
+        done = bb_lru_limit_count(&self.lru, 2, &batch);
+        take_batch(&self, &batch, 0);
+        check_same(&self);
+    } while (!done);
+    CHECK(self.lru.max_count == 2 && self.lru.count == 2);
+    pair_close(&self);
+}
+
 static void overhead_is_small(void) {
     static char keys[500001];
     ledger ledger = {0, 0, -1};
@@ -192,6 +240,8 @@ int main(void) {
     what_fits_alone_always_fits();
     survives_every_failing_allocation();
     memory_follows_the_content();
+    a_copy_fits_where_the_original_did();
+    a_lowered_bound_holds_all_the_way_down();
     overhead_is_small();
     a_cursor_neither_skips_nor_repeats();
     return 0;

@@ -58,9 +58,10 @@ typedef struct bb_budget {
 
 /* Which level refused, and what it held when it did. */
 typedef struct bb_refusal {
-    bb_budget *level; /* NULL: none refused */
+    bb_budget *level;
     uint64_t limit;
     uint64_t total;
+    uint64_t requested; /* by how much the total would have risen */
 } bb_refusal;
 
 typedef struct bb_budget_totals {
@@ -103,6 +104,10 @@ static inline bool bb_budget_admits(const bb_budget *self, uint64_t release, uin
     return used <= self->limit && charge <= self->limit - used;
 }
 
+static inline bb_refusal bb_budget_refusal(bb_budget *self, uint64_t release, uint64_t charge) {
+    return (bb_refusal){self, self->limit, self->total, charge - release};
+}
+
 static inline void bb_budget_apply(bb_budget *self, uint64_t release, uint64_t charge) {
     self->total += charge - release;
     if (self->total > self->peak) {
@@ -117,7 +122,7 @@ static inline bb_status bb_budget_exchange(bb_budget *self, uint64_t release, ui
         return bb_budget_exchange_tree(self, release, charge, refusal);
     }
     if (!bb_budget_admits(self, release, charge)) {
-        *refusal = (bb_refusal){self, self->limit, self->total};
+        *refusal = bb_budget_refusal(self, release, charge);
         return BB_TOO_LARGE;
     }
     bb_budget_apply(self, release, charge);

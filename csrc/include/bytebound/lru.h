@@ -9,8 +9,8 @@
  * Layout: three arrays, allocated together and addressed by one 4-byte index.
  *
  *   slots[2^b]        ┌─────────────┬───────┐   open addressing, linear probing
- *   4 bytes each      │ 32-b bits   │ b bits│   0 = empty
- *                     │ of the hash │ index │
+ *   4 bytes each      │ 32-b bits:  │ b bits│   0 = empty
+ *                     │ tag         │ index │
  *                     └─────────────┴───┬───┘
  *   entries[n + 1]    ┌─────┬───────┬───▼──┬────────┐
  *   32 bytes each     │ key │ value │ hash │ charge │   key NULL = free
@@ -19,9 +19,10 @@
  *   8 bytes each      │ older │ newer │   head.newer is the oldest entry,
  *                     └───────┴───────┘   head.older the newest
  *
- * The hash is scrambled to 32 bits: the upper b choose the home slot, the other
- * 32-b lie in the slot itself, so that a probe reads an entry only when it is
- * almost surely the right one. Links lie apart from entries because a promotion
+ * The hash is scrambled to 32 bits: the upper b choose the home slot. The tag is
+ * the lowest 5 bits of the home followed by what comes after them, so a probe
+ * reads an entry only when it is almost surely the right one, and closing a gap
+ * knows how far each slot is from home without reading entries at all. Links lie apart from entries because a promotion
  * touches three other links but no other entry. A further column for each entry
  * (expiry, a use clock) is a further array by the same index.
  *
@@ -107,6 +108,7 @@ typedef struct bb_lru {
     uint32_t free;     /* freed indices, chained by links[].newer */
     uint32_t max_count;
     bool charge_overhead;
+    bool strayed; /* some slot may be further from home than 5 bits tell */
     uint64_t payload;
     uint64_t overhead;
     bb_budget budget;
@@ -176,6 +178,13 @@ static inline uint32_t bb_lru_scramble(uint64_t hash) {
     return (uint32_t)((hash * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
 }
 
+#define BB_LRU_HOME_BITS 5
+
+static inline uint32_t bb_lru_tag(uint32_t scrambled, uint32_t slot_bits) {
+    const uint32_t mask = ((uint32_t)1 << slot_bits) - 1;
+    return (uint32_t)(((uint64_t)scrambled << slot_bits) >> BB_LRU_HOME_BITS) & ~mask;
+}
+
 /* The next entry with this hash, or 0. */
 static inline uint32_t bb_lru_next(const bb_lru *self, uint64_t hash, bb_lru_probe *probe) {
     const uint32_t bits = self->slot_bits;
@@ -202,7 +211,7 @@ static inline uint32_t bb_lru_first(const bb_lru *self, uint64_t hash, bb_lru_pr
     }
     uint32_t scrambled = bb_lru_scramble(hash);
     probe->slot = scrambled >> (32 - self->slot_bits);
-    probe->tag = scrambled << self->slot_bits;
+    probe->tag = bb_lru_tag(scrambled, self->slot_bits);
     return bb_lru_next(self, hash, probe);
 }
 
@@ -264,10 +273,23 @@ bool bb_lru_could_fit(const bb_lru *self, uint64_t charge);
 bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
                         bb_lru_batch *batch, bb_refusal *refusal);
 
+/* Takes the memory for `count` entries at once, so that filling with them makes
+ * no slack: what fitted one structure fits its copy. Fails as bb_lru_insert. */
+bb_status bb_lru_reserve(bb_lru *self, uint32_t count, bb_refusal *refusal);
+
 /* Gives an entry another value and charge and makes it the newest; evicts
  * others as needed. *old gets the value that left. Fails as bb_lru_insert. */
 bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t charge,
                          bb_lru_batch *batch, bb_refusal *refusal, void **old);
+
+/* Gives an entry another charge where it stands; evicts others as needed.
+ * Fails as bb_lru_insert. */
+bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_batch *batch,
+                          bb_refusal *refusal);
+
+/* Copies every entry, in order, into an empty structure with bounds of its own:
+ * all of them or none. Fails as bb_lru_insert. */
+bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal);
 
 /* Takes an entry out. */
 void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_lru_removed *removed);
@@ -277,7 +299,8 @@ void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_lru_remove
  * nothing is left; false: drop the batch and call again. */
 bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *batch);
 
-/* Sets the bound on entries to `max_count`, evicting likewise; true if done. */
+/* Set the bound on bytes or on entries, evicting likewise; true if done. */
+bool bb_lru_limit_bytes(bb_lru *self, uint64_t limit, bb_lru_batch *batch);
 bool bb_lru_limit_count(bb_lru *self, uint32_t max_count, bb_lru_batch *batch);
 
 static inline void bb_lru_batch_init(bb_lru_batch *batch) {

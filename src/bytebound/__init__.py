@@ -1,0 +1,17 @@
+"""Bounded data structures that count every byte."""
+
+from bytebound._native.budget import Budget
+from bytebound._native.errors import BudgetExceededError, EntryTooLargeError
+from bytebound._native.lru import LRUCache
+from bytebound._native.mapping import Audit, CacheStats
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Audit",
+    "Budget",
+    "BudgetExceededError",
+    "CacheStats",
+    "EntryTooLargeError",
+    "LRUCache",
+]

@@ -1,0 +1,150 @@
+"""The C core, as its headers declare it."""
+
+from libc.stdint cimport uint32_t, uint64_t
+
+
+cdef extern from "<stdbool.h>":
+    ctypedef bint bool
+
+
+cdef extern from "bytebound/status.h" nogil:
+    ctypedef enum bb_status:
+        BB_OK
+        BB_NO_MEMORY
+        BB_TOO_LARGE
+        BB_OVER_BUDGET
+        BB_TOO_MANY
+        BB_CHANGED
+
+    const char *bb_status_text(bb_status status)
+
+
+cdef extern from "bytebound/alloc.h" nogil:
+    ctypedef struct bb_allocator:
+        pass
+
+
+cdef extern from "bytebound/budget.h" nogil:
+    const uint64_t BB_UNLIMITED
+
+    ctypedef struct bb_budget:
+        uint64_t limit
+        bb_budget *parent
+
+    ctypedef struct bb_refusal:
+        bb_budget *level
+        uint64_t limit
+        uint64_t total
+        uint64_t requested
+
+    ctypedef struct bb_budget_totals:
+        uint64_t limit
+        uint64_t total
+        uint64_t peak
+
+    void bb_budget_init(bb_budget *self, uint64_t limit, bb_budget *parent, bool shared)
+    void bb_budget_close(bb_budget *self)
+    bb_status bb_budget_exchange(
+        bb_budget *self, uint64_t release, uint64_t charge, bb_refusal *refusal
+    )
+    void bb_budget_release(bb_budget *self, uint64_t size)
+    bb_budget_totals bb_budget_read(bb_budget *self)
+    void bb_budget_reset_peak(bb_budget *self)
+    bool bb_budget_validate(bb_budget *self, const char **reason)
+
+
+cdef extern from "bytebound/lru.h" nogil:
+    const uint64_t BB_LRU_GIVEN
+    const uint64_t BB_LRU_CHARGE_MAX
+
+    ctypedef enum bb_reason:
+        BB_SIZE
+        BB_ITEMS
+        BB_BUDGET
+        BB_TRIMMED
+        BB_REPLACED
+        BB_DELETED
+        BB_CLEARED
+        BB_REASON_COUNT
+
+    ctypedef struct bb_lru_entry:
+        void *key
+        void *value
+        uint64_t hash
+        uint64_t charge
+
+    ctypedef struct bb_lru_counters:
+        uint64_t hits
+        uint64_t misses
+        uint64_t inserts
+        uint64_t left[7]
+
+    ctypedef struct bb_lru:
+        bb_lru_entry *entries
+        uint32_t count
+        uint32_t used
+        uint32_t max_count
+        uint64_t version
+        bb_lru_counters counters
+        bool charge_overhead
+        uint64_t payload
+        uint64_t overhead
+        bb_budget budget
+
+    ctypedef struct bb_lru_removed:
+        void *key
+        void *value
+        uint64_t charge
+        bb_reason reason
+
+    ctypedef struct bb_lru_batch:
+        bb_lru_removed *items
+        uint32_t count
+
+    ctypedef struct bb_lru_probe:
+        pass
+
+    ctypedef struct bb_lru_cursor:
+        pass
+
+    void bb_lru_init(
+        bb_lru *self, bb_allocator allocator, uint64_t limit, uint32_t max_count,
+        bool charge_overhead, bb_budget *parent
+    )
+    void bb_lru_close(bb_lru *self)
+    void bb_lru_take_all(bb_lru *self, bb_lru *into)
+    void bb_lru_discard(bb_lru *taken)
+    uint32_t bb_lru_first(const bb_lru *self, uint64_t hash, bb_lru_probe *probe)
+    uint32_t bb_lru_next(const bb_lru *self, uint64_t hash, bb_lru_probe *probe)
+    uint32_t bb_lru_oldest(const bb_lru *self)
+    uint32_t bb_lru_newest(const bb_lru *self)
+    uint32_t bb_lru_newer(const bb_lru *self, uint32_t index)
+    void bb_lru_promote(bb_lru *self, uint32_t index)
+    uint64_t bb_lru_charge(const bb_lru_entry *entry)
+    uint64_t bb_lru_overhead_for(uint32_t count)
+    bool bb_lru_could_fit(const bb_lru *self, uint64_t charge)
+    bb_status bb_lru_insert(
+        bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
+        bb_lru_batch *batch, bb_refusal *refusal
+    )
+    bb_status bb_lru_reserve(bb_lru *self, uint32_t count, bb_refusal *refusal)
+    bb_status bb_lru_replace(
+        bb_lru *self, uint32_t index, void *value, uint64_t charge,
+        bb_lru_batch *batch, bb_refusal *refusal, void **old
+    )
+    bb_status bb_lru_recharge(
+        bb_lru *self, uint32_t index, uint64_t charge, bb_lru_batch *batch, bb_refusal *refusal
+    )
+    bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal)
+    void bb_lru_remove(
+        bb_lru *self, uint32_t index, bb_reason reason, bb_lru_removed *removed
+    )
+    bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *batch)
+    bool bb_lru_limit_bytes(bb_lru *self, uint64_t limit, bb_lru_batch *batch)
+    bool bb_lru_limit_count(bb_lru *self, uint32_t max_count, bb_lru_batch *batch)
+    void bb_lru_batch_init(bb_lru_batch *batch)
+    void bb_lru_batch_free(bb_lru *self, bb_lru_batch *batch)
+    void bb_lru_cursor_open(bb_lru *self, bb_lru_cursor *cursor, bool newest_first)
+    bb_status bb_lru_cursor_next(bb_lru *self, bb_lru_cursor *cursor, uint32_t *index)
+    void bb_lru_cursor_close(bb_lru *self, bb_lru_cursor *cursor)
+    bool bb_lru_validate(bb_lru *self, const char **reason)

@@ -1,0 +1,82 @@
+"""The exceptions of the package; each derives from the built-in that people already catch."""
+
+
+class EntryTooLargeError(ValueError):
+    """An entry could not be kept even if everything else left.
+
+    Nothing has changed: the older value under the key, if any, is still there.
+
+    Attributes
+    ----------
+    nbytes : int or None
+        Bytes the entry needs; for a deep measurement that stopped early, at least these.
+    max_bytes : int or None
+        The bound it does not fit.
+
+    Examples
+    --------
+    >>> from bytebound import LRUCache
+    >>> cache = LRUCache(1000)
+    >>> cache.put("key", "value", size=2000)
+    False
+    >>> cache["key"] = bytes(2000)
+    Traceback (most recent call last):
+        ...
+    bytebound.EntryTooLargeError: an entry of at least 2033 bytes and 112 bytes of \
+structure cannot fit into max_bytes=1000
+    """
+
+    def __init__(
+        self, message: str = "", nbytes: int | None = None, max_bytes: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.nbytes = nbytes
+        self.max_bytes = max_bytes
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.nbytes, self.max_bytes)
+
+
+class BudgetExceededError(MemoryError):
+    """A budget above has no room, and what could be evicted would not make enough.
+
+    Nothing has changed, at any level.
+
+    Attributes
+    ----------
+    requested : int or None
+        Bytes by which the total of the level that refused would have risen.
+    available : int or None
+        Bytes that were free there.
+    max_bytes : int or None
+        The bound of that level.
+
+    Examples
+    --------
+    >>> from bytebound import Budget, LRUCache
+    >>> budget = Budget("1kB", name="all")
+    >>> cache = LRUCache("1MiB", budget=budget)
+    >>> cache["key"] = bytes(2000)
+    Traceback (most recent call last):
+        ...
+    bytebound.BudgetExceededError: budget 'all' has no room for 2145 more bytes: 0 of \
+max_bytes=1000 are in use
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        requested: int | None = None,
+        available: int | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.requested = requested
+        self.available = available
+        self.max_bytes = max_bytes
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.requested, self.available, self.max_bytes)
+
+
+EntryTooLargeError.__module__ = BudgetExceededError.__module__ = "bytebound"
