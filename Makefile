@@ -41,7 +41,7 @@ test-c: $(VENV)/.with-build ## run the tests of the C core
 test-python: $(VENV)/.installed $(VENV)/.with-test ## run the Python tests against the installed package
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-bench: $(VENV)/.installed $(VENV)/.with-bench ## run the benchmarks and print their table
+bench: $(VENV)/.installed $(VENV)/.with-bench $(VENV)/.with-test ## run the benchmarks and print their table
 	$(BIN)/python $(BENCH)
 
 lint: $(VENV)/.installed $(VENV)/.with-dev $(VENV)/.with-test $(VENV)/.with-cli ## check style, spelling, types and stubs
