@@ -7,10 +7,10 @@
 #define MIN_SLOT_BITS 3
 #define MAX_SLOT_BITS 31
 
-/* Doubling the slots is wanted above 5/8 full, for short probes, and needed
+/* Doubling the slots is wanted above 1/2 full, for short probes, and needed
  * above 7/8; between the two it waits until the budget has room. */
 static inline uint32_t wanted_load(uint32_t slot_bits) {
-    return slot_bits == 0 ? 0 : (uint32_t)(((uint64_t)5 << slot_bits) >> 3);
+    return slot_bits == 0 ? 0 : (uint32_t)(((uint64_t)1 << slot_bits) >> 1);
 }
 
 static inline uint32_t needed_load(uint32_t slot_bits) {

@@ -26,7 +26,7 @@
  * touches three other links but no other entry. A further column for each entry
  * (expiry, a use clock) is a further array by the same index.
  *
- * Bytes: 40 an entry, plus 4 * 2^b / count for slots (6.4 to 12.8), plus the
+ * Bytes: 40 an entry, plus 4 * 2^b / count for slots (8 to 16), plus the
  * slack of growing by an eighth. All of it is `overhead`; with `charge_overhead` it is
  * charged to the budget like any payload, before it is taken.
  *

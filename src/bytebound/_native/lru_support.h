@@ -77,16 +77,16 @@ static Py_ssize_t bb_lru_offset; /* of the bb_lru inside the object */
 static destructor bb_generated_dealloc;
 static traverseproc bb_generated_traverse;
 
-static bb_lru *bb_lru_of(PyObject *self) {
+static inline bb_lru *bb_lru_of(PyObject *self) {
     return (bb_lru *)((char *)self + bb_lru_offset);
 }
 
-static int bb_cache_traverse(PyObject *self, visitproc visit, void *arg) {
+static inline int bb_cache_traverse(PyObject *self, visitproc visit, void *arg) {
     const int result = bb_visit_entries(bb_lru_of(self), visit, arg);
     return result != 0 ? result : bb_generated_traverse(self, visit, arg);
 }
 
-static void bb_cache_dealloc(PyObject *self) {
+static inline void bb_cache_dealloc(PyObject *self) {
     PyObject_GC_UnTrack(self);
     Py_TRASHCAN_BEGIN(self, bb_cache_dealloc)
     PyObject_ClearWeakRefs(self);
@@ -99,7 +99,7 @@ static void bb_cache_dealloc(PyObject *self) {
 }
 
 /* `clear` breaks cycles: it drops entries and callbacks. */
-static void bb_install_slots(PyTypeObject *type, Py_ssize_t offset, inquiry clear) {
+static inline void bb_install_slots(PyTypeObject *type, Py_ssize_t offset, inquiry clear) {
     bb_lru_offset = offset;
     bb_generated_dealloc = type->tp_dealloc;
     bb_generated_traverse = type->tp_traverse;

@@ -1,2 +1,9 @@
+# What an iterator over a mapping yields.
+cdef enum Walk:
+    WALK_KEYS
+    WALK_VALUES
+    WALK_ITEMS
+
+
 cdef class BoundedMapping:
     pass

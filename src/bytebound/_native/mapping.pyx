@@ -6,8 +6,6 @@ from collections import namedtuple
 from collections.abc import ItemsView, KeysView, Mapping, MutableMapping, ValuesView
 from types import GenericAlias
 
-KEYS, VALUES, ITEMS = range(3)
-
 
 class CacheKeysView(KeysView):
     """The keys of a cache, from least to most recently used; never promotes."""
@@ -15,10 +13,10 @@ class CacheKeysView(KeysView):
     __slots__ = ()
 
     def __iter__(self):
-        return self._mapping._walk(KEYS, False)
+        return self._mapping._walk(WALK_KEYS, False)
 
     def __reversed__(self):
-        return self._mapping._walk(KEYS, True)
+        return self._mapping._walk(WALK_KEYS, True)
 
     def __repr__(self):
         return f"{type(self).__name__}({list(self)!r})"
@@ -30,10 +28,10 @@ class CacheValuesView(ValuesView):
     __slots__ = ()
 
     def __iter__(self):
-        return self._mapping._walk(VALUES, False)
+        return self._mapping._walk(WALK_VALUES, False)
 
     def __reversed__(self):
-        return self._mapping._walk(VALUES, True)
+        return self._mapping._walk(WALK_VALUES, True)
 
     def __contains__(self, value):
         return any(other is value or other == value for other in self)
@@ -48,10 +46,10 @@ class CacheItemsView(ItemsView):
     __slots__ = ()
 
     def __iter__(self):
-        return self._mapping._walk(ITEMS, False)
+        return self._mapping._walk(WALK_ITEMS, False)
 
     def __reversed__(self):
-        return self._mapping._walk(ITEMS, True)
+        return self._mapping._walk(WALK_ITEMS, True)
 
     def __contains__(self, pair):
         if not isinstance(pair, tuple) or len(pair) != 2:

@@ -1,0 +1,103 @@
+cimport cython
+from cpython.object cimport PyObject, PyTypeObject
+from libc.stdint cimport uint32_t, uint64_t
+
+from bytebound._native.budget cimport Budget
+from bytebound._native.core cimport (
+    bb_allocator,
+    bb_budget_totals,
+    bb_lru,
+    bb_lru_batch,
+    bb_reason,
+    bb_refusal,
+    bb_status,
+)
+from bytebound._native.mapping cimport BoundedMapping
+from bytebound._native.sizing cimport bb_leaf_nbytes
+
+
+cdef extern from "Python.h":
+    # For borrowed pointers, which take no part in Cython's own reference counting.
+    void incref "Py_INCREF" (PyObject *object)
+    void decref "Py_DECREF" (PyObject *object)
+    int PyObject_RichCompareBool(PyObject *left, PyObject *right, int operation) except -1
+
+
+cdef extern from "lru_support.h":
+    ctypedef int (*inquiry)(PyObject *)
+    ctypedef struct bb_mutex:
+        pass
+
+    const uint32_t BB_ASK
+    void bb_lock(bb_mutex *mutex)
+    void bb_unlock(bb_mutex *mutex)
+    Py_hash_t bb_hash(PyObject *key) except -1
+    object bb_steal(PyObject *object)
+    bb_allocator bb_python_allocator()
+    void bb_publish(PyTypeObject *type, const char *name)
+    uint32_t bb_find(const bb_lru *self, PyObject *key, Py_hash_t hash_value)
+    void bb_drop_taken(bb_lru *taken)
+    void bb_share_entries(const bb_lru *copy)
+    void bb_notify(PyObject *callback, PyObject *key, PyObject *value, PyObject *reason)
+    void bb_install_slots(PyTypeObject *type, Py_ssize_t offset, inquiry clear)
+
+
+cdef enum Sizing:
+    SIZE_DEEP
+    SIZE_SHALLOW
+    SIZE_BY_CALL
+
+
+# How often an operation starts over because Python code that it called changed the cache.
+cdef enum:
+    MAX_RESTARTS = 1000
+
+
+cdef uint64_t checked_size(size, str what) except? 0xFFFFFFFFFFFFFFFF
+
+
+cdef class LRUBase(BoundedMapping):
+    cdef bb_lru lru
+    cdef bb_mutex mutex
+    cdef Sizing sizing
+    cdef bint ready
+    cdef readonly object sizer
+    cdef readonly object on_evict
+    cdef readonly object name
+    cdef readonly Budget budget
+    cdef object __weakref__
+
+    cdef int configure(
+        self, max_bytes, max_items, sizer, on_evict, Budget budget, bint charge_overhead, name
+    ) except -1
+    cdef uint64_t measure(self, PyObject *key, PyObject *value) except? 0xFFFFFFFFFFFFFFFF
+    cdef uint32_t find_by_asking(self, PyObject *key, Py_hash_t hash_value) except? 0xFFFFFFFF
+    cdef int drop_batch(self, bb_lru_batch *batch) except -1
+    cdef int notify(self, PyObject *key, PyObject *value, bb_reason reason) except -1
+    cdef object pair_at(self, uint32_t index)
+    cdef object recharge_at(self, uint32_t index, uint64_t charge)
+    cdef bb_budget_totals totals(self)
+    cdef list entries(self)
+    cdef object error_of(self, bb_status status, const bb_refusal *refusal)
+    cdef object too_large(self, uint64_t charge)
+
+
+cdef inline uint32_t find(LRUBase self, PyObject *key, Py_hash_t hash_value) except? 0xFFFFFFFF:
+    """The index of a key, or 0. Called and left with the lock held; left without it, on error."""
+    cdef uint32_t index = bb_find(&self.lru, key, hash_value)
+    if index == BB_ASK:
+        return self.find_by_asking(key, hash_value)
+    return index
+
+
+cdef inline uint64_t charge_of(
+    LRUBase self, PyObject *key, PyObject *value
+) except? 0xFFFFFFFFFFFFFFFF:
+    """What an entry is to be charged. May run Python code, so no lock is held."""
+    cdef Py_ssize_t key_size, value_size
+    if self.sizing != SIZE_BY_CALL:
+        key_size = bb_leaf_nbytes(key)
+        value_size = bb_leaf_nbytes(value)
+        if key_size >= 0 and value_size >= 0 and key != value:
+            return key_size + value_size
+    return self.measure(key, value)

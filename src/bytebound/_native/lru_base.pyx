@@ -1,0 +1,618 @@
+# cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
+# cython: freethreading_compatible=True, boundscheck=False, wraparound=False
+"""What a byte-bounded LRU does besides serving entries: bounds, measuring, records, copies."""
+
+cimport cython
+from cpython.object cimport PyObject, Py_EQ
+from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
+from libc.string cimport memset
+
+from bytebound._native.budget cimport budget_exceeded
+from bytebound._native.core cimport (
+    BB_BUDGET,
+    BB_CHANGED,
+    BB_LRU_CHARGE_MAX,
+    BB_LRU_GIVEN,
+    BB_OK,
+    BB_OVER_BUDGET,
+    BB_REPLACED,
+    BB_SIZE,
+    BB_TOO_LARGE,
+    BB_TRIMMED,
+    BB_UNLIMITED,
+    bb_budget_read,
+    bb_budget_reset_peak,
+    bb_budget_totals,
+    bb_lru,
+    bb_lru_batch,
+    bb_lru_batch_free,
+    bb_lru_batch_init,
+    bb_lru_charge,
+    bb_lru_copy,
+    bb_lru_counters,
+    bb_lru_entry,
+    bb_lru_first,
+    bb_lru_init,
+    bb_lru_limit_bytes,
+    bb_lru_limit_count,
+    bb_lru_newer,
+    bb_lru_next,
+    bb_lru_oldest,
+    bb_lru_overhead_for,
+    bb_lru_probe,
+    bb_lru_recharge,
+    bb_lru_remove,
+    bb_lru_reserve,
+    bb_lru_trim,
+    bb_lru_validate,
+    bb_reason,
+    bb_refusal,
+    bb_status,
+    bb_status_text,
+)
+from bytebound._native.sizing cimport measure as measure_objects
+
+from operator import index as to_index
+
+from bytebound._native.errors import EntryTooLargeError
+from bytebound._native.mapping import Audit, CacheStats
+from bytebound._native.units import parse_size
+
+cdef tuple REASONS = ("size", "items", "budget", "trimmed", "replaced", "deleted", "cleared")
+
+KEEP = type("keep", (), {"__repr__": lambda self: "<keep>", "__slots__": ()})()
+
+
+cdef uint64_t checked_size(size, str what) except? 0xFFFFFFFFFFFFFFFF:
+    try:
+        size = to_index(size)
+    except TypeError:
+        raise TypeError(
+            f"{what} must be an int number of bytes, not {type(size).__name__}: {size!r}"
+        ) from None
+    if size < 0:
+        raise ValueError(f"{what} must not be negative: {size}")
+    if size > BB_LRU_CHARGE_MAX:
+        raise OverflowError(f"{what} must be at most {BB_LRU_CHARGE_MAX} bytes, not {size}")
+    return size
+
+
+cdef uint32_t checked_items(max_items) except? 0:
+    if max_items is None:
+        return UINT32_MAX
+    try:
+        max_items = to_index(max_items)
+    except TypeError:
+        raise TypeError(
+            f"max_items must be an int or None, not {type(max_items).__name__}: {max_items!r}"
+        ) from None
+    if max_items < 1:
+        raise ValueError(f"max_items must be at least 1 or None, not {max_items}")
+    return min(max_items, UINT32_MAX)
+
+
+@cython.no_gc_clear
+cdef class LRUBase(BoundedMapping):
+    """The state of an LRU cache and everything about it that is not a hot path."""
+
+    def __cinit__(self, *args, **kwargs):
+        self.ready = False
+        bb_lru_init(&self.lru, bb_python_allocator(), 0, UINT32_MAX, True, NULL)
+
+    cdef int configure(
+        self, max_bytes, max_items, sizer, on_evict, Budget budget, bint charge_overhead, name
+    ) except -1:
+        cdef uint64_t limit = parse_size(max_bytes)
+        cdef uint32_t max_count = checked_items(max_items)
+        cdef Sizing sizing = SIZE_BY_CALL
+        if isinstance(sizer, str):
+            if sizer not in ("deep", "shallow"):
+                raise ValueError(f'sizer must be "deep", "shallow" or a callable, not {sizer!r}')
+            sizing = SIZE_DEEP if sizer == "deep" else SIZE_SHALLOW
+        elif not callable(sizer):
+            raise TypeError(
+                f'sizer must be "deep", "shallow" or a callable, not {type(sizer).__name__}'
+            )
+        if on_evict is not None and not callable(on_evict):
+            raise TypeError(f"on_evict must be callable or None, not {type(on_evict).__name__}")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name must be a str or None, not {type(name).__name__}")
+        if self.ready:
+            raise RuntimeError("this cache is initialised already; use resize() to change bounds")
+        self.ready = True
+        self.sizing = sizing
+        self.sizer = sizer
+        self.on_evict = on_evict
+        self.budget = budget
+        self.name = name
+        bb_lru_init(
+            &self.lru, bb_python_allocator(), limit, max_count, charge_overhead,
+            &budget.core if budget is not None else NULL,
+        )
+        return 0
+
+    # ---- measuring ----
+
+    cdef uint64_t measure(self, PyObject *key, PyObject *value) except? 0xFFFFFFFFFFFFFFFF:
+        """charge_of, for what takes a call."""
+        cdef PyObject *pair[2]
+        if self.sizing == SIZE_BY_CALL:
+            return checked_size(self.sizer(<object>key, <object>value), "a sizer's result")
+        pair[0] = key
+        pair[1] = value
+        return measure_objects(
+            pair, 2, self.sizing == SIZE_DEEP, min(self.lru.budget.limit, BB_LRU_CHARGE_MAX)
+        )
+
+    # ---- what the hot paths leave to us ----
+
+    cdef uint32_t find_by_asking(self, PyObject *key, Py_hash_t hash_value) except? 0xFFFFFFFF:
+        """As find, for keys that only Python code can compare: it may change the cache."""
+        cdef bb_lru_probe probe
+        cdef PyObject *stored
+        cdef uint64_t version
+        cdef uint32_t index
+        cdef bint equal, there
+        for _ in range(MAX_RESTARTS):
+            version = self.lru.version
+            index = bb_lru_first(&self.lru, hash_value, &probe)
+            while index != 0:
+                stored = <PyObject *> self.lru.entries[index].key
+                incref(stored)
+                bb_unlock(&self.mutex)
+                try:
+                    equal = PyObject_RichCompareBool(stored, key, Py_EQ)
+                except BaseException:
+                    decref(stored)
+                    raise
+                bb_lock(&self.mutex)
+                there = (
+                    index <= self.lru.used
+                    and <PyObject *> self.lru.entries[index].key == stored
+                )
+                if not there:
+                    # the last reference may be ours, and dropping it may run Python code
+                    bb_unlock(&self.mutex)
+                    decref(stored)
+                    bb_lock(&self.mutex)
+                    break
+                decref(stored)
+                if equal:
+                    return index
+                if version != self.lru.version:
+                    break
+                index = bb_lru_next(&self.lru, hash_value, &probe)
+            else:
+                return 0
+        bb_unlock(&self.mutex)
+        raise RuntimeError(
+            f"the cache changed each of {MAX_RESTARTS} times that a key was compared with the "
+            f"keys in it: {<object> key!r}"
+        )
+
+    cdef int drop_batch(self, bb_lru_batch *batch) except -1:
+        """Call back for what was evicted and let go of it. Called without the lock."""
+        cdef uint32_t i
+        for i in range(batch.count):
+            self.notify(
+                <PyObject *> batch.items[i].key, <PyObject *> batch.items[i].value,
+                batch.items[i].reason,
+            )
+            decref(<PyObject *> batch.items[i].key)
+            decref(<PyObject *> batch.items[i].value)
+        bb_lru_batch_free(&self.lru, batch)
+        return 0
+
+    cdef int notify(self, PyObject *key, PyObject *value, bb_reason reason) except -1:
+        if self.on_evict is not None:
+            callback = self.on_evict
+            bb_notify(
+                <PyObject *> callback, key, value,
+                <PyObject *> (<tuple> REASONS)[<Py_ssize_t> reason],
+            )
+        return 0
+
+    cdef object error_of(self, bb_status status, const bb_refusal *refusal):
+        if status == BB_OVER_BUDGET:
+            return budget_exceeded(self.budget, refusal)
+        if status == BB_CHANGED:
+            return RuntimeError("an entry entered or left the cache during iteration")
+        return MemoryError(bb_status_text(status).decode())
+
+    cdef object too_large(self, uint64_t charge):
+        cdef uint64_t size = charge & ~BB_LRU_GIVEN
+        cdef uint64_t limit = self.lru.budget.limit
+        if not self.ready:
+            return RuntimeError(f"{type(self).__name__} was not initialised: call its __init__")
+        stopped_early = self.sizing == SIZE_DEEP and size == charge and size > limit
+        structure = (
+            f" and {bb_lru_overhead_for(1)} bytes of structure" if self.lru.charge_overhead else ""
+        )
+        return EntryTooLargeError(
+            f"an entry of {'at least ' if stopped_early else ''}{size} bytes{structure} "
+            f"cannot fit into max_bytes={limit}",
+            size,
+            limit,
+        )
+
+    cdef object pair_at(self, uint32_t index):
+        """The pair at an index, or None at 0. Called with the lock held, left without."""
+        cdef PyObject *key
+        cdef PyObject *value
+        if index == 0:
+            bb_unlock(&self.mutex)
+            return None
+        key = <PyObject *> self.lru.entries[index].key
+        value = <PyObject *> self.lru.entries[index].value
+        incref(key)
+        incref(value)
+        bb_unlock(&self.mutex)
+        return bb_steal(key), bb_steal(value)
+
+    # ---- bounds ----
+
+    @property
+    def max_bytes(self):
+        """int: The bound, in bytes."""
+        return self.totals().limit
+
+    @property
+    def max_items(self):
+        """int or None: The bound on entries."""
+        return None if self.lru.max_count == UINT32_MAX else self.lru.max_count
+
+    @property
+    def charge_overhead(self):
+        """bool: Whether the bound covers the cache's own tables."""
+        return self.lru.charge_overhead
+
+    @property
+    def nbytes(self):
+        """int: Bytes charged now; never above `max_bytes`.
+
+        `payload_nbytes`, and `overhead_nbytes` where overhead is charged.
+        """
+        return self.totals().total
+
+    @property
+    def payload_nbytes(self):
+        """int: Bytes that keys and values measured."""
+        return self.lru.payload
+
+    @property
+    def overhead_nbytes(self):
+        """int: Bytes of the cache's own tables."""
+        return self.lru.overhead
+
+    @property
+    def peak_nbytes(self):
+        """int: The most `nbytes` has been, since `reset_stats`."""
+        return self.totals().peak
+
+    cdef bb_budget_totals totals(self):
+        cdef bb_budget_totals totals
+        bb_lock(&self.mutex)
+        totals = bb_budget_read(&self.lru.budget)
+        bb_unlock(&self.mutex)
+        return totals
+
+    def resize(self, max_bytes=KEEP, max_items=KEEP):
+        """Change the bounds; evicts at once what no longer fits, oldest first.
+
+        Parameters
+        ----------
+        max_bytes : int or str, optional
+            The new bound in bytes; unchanged if left out.
+        max_items : int or None, optional
+            The new bound on entries, None for no such bound; unchanged if left out.
+
+        Notes
+        -----
+        While entries leave, callbacks see a bound that sinks towards the new one and is
+        never passed.
+
+        Examples
+        --------
+        >>> cache = LRUCache("1MiB")
+        >>> cache.update(a=1, b=2, c=3)
+        >>> cache.resize(max_items=2)
+        >>> list(cache)
+        ['b', 'c']
+        """
+        cdef bb_lru_batch batch
+        cdef uint64_t limit = 0 if max_bytes is KEEP else parse_size(max_bytes)
+        cdef uint32_t max_count = 1 if max_items is KEEP else checked_items(max_items)
+        cdef bint bytes_done = max_bytes is KEEP
+        cdef bint items_done = max_items is KEEP
+        while not (bytes_done and items_done):
+            bb_lru_batch_init(&batch)
+            bb_lock(&self.mutex)
+            if not bytes_done:
+                bytes_done = bb_lru_limit_bytes(&self.lru, limit, &batch)
+            elif not items_done:
+                items_done = bb_lru_limit_count(&self.lru, max_count, &batch)
+            bb_unlock(&self.mutex)
+            self.drop_batch(&batch)
+
+    def trim(self, target_bytes):
+        """Evict the oldest entries until `nbytes` is at most a target.
+
+        Parameters
+        ----------
+        target_bytes : int or str
+
+        Returns
+        -------
+        int
+            Bytes given back.
+        """
+        cdef bb_lru_batch batch
+        cdef uint64_t target = parse_size(target_bytes, "target_bytes")
+        cdef uint64_t before, freed = 0
+        cdef bint done = False
+        while not done:
+            bb_lru_batch_init(&batch)
+            bb_lock(&self.mutex)
+            before = bb_budget_read(&self.lru.budget).total
+            done = bb_lru_trim(&self.lru, target, BB_TRIMMED, &batch)
+            freed += before - bb_budget_read(&self.lru.budget).total
+            bb_unlock(&self.mutex)
+            self.drop_batch(&batch)
+        return freed
+
+    # ---- measuring again ----
+
+    def remeasure(self, key):
+        """Measure an entry anew, because its value has changed, and charge what it is now.
+
+        Does not promote. An entry that has outgrown the bound, or for which a budget has no room, leaves with
+        reason ``"size"`` or ``"budget"``.
+
+        Returns
+        -------
+        int
+            Bytes charged now, 0 if the entry had to leave.
+
+        Raises
+        ------
+        KeyError
+            If there is no such entry.
+        """
+        cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
+        cdef uint64_t charge
+        cdef uint32_t index
+        for _ in range(MAX_RESTARTS):
+            bb_lock(&self.mutex)
+            pair = self.pair_at(find(self, <PyObject *> key, hash_value))
+            if pair is None:
+                raise KeyError(key)
+            key, value = pair
+            charge = charge_of(self, <PyObject *> key, <PyObject *> value)
+            bb_lock(&self.mutex)
+            index = find(self, <PyObject *> key, hash_value)
+            if (
+                index != 0
+                and <PyObject *> self.lru.entries[index].key == <PyObject *> key
+                and <PyObject *> self.lru.entries[index].value == <PyObject *> value
+            ):
+                return self.recharge_at(index, charge)
+            bb_unlock(&self.mutex)
+        raise RuntimeError(f"the entry changed each of {MAX_RESTARTS} times it was measured")
+
+    cdef object recharge_at(self, uint32_t index, uint64_t charge):
+        """Called with the lock held, left without."""
+        cdef bb_lru_batch batch
+        cdef bb_refusal refusal
+        cdef bb_status status
+        cdef uint64_t charged = charge
+        bb_lru_batch_init(&batch)
+        status = bb_lru_recharge(&self.lru, index, charge, &batch, &refusal)
+        if status == BB_TOO_LARGE or status == BB_OVER_BUDGET:
+            bb_lru_batch_free(&self.lru, &batch)
+            bb_lru_remove(
+                &self.lru, index, BB_SIZE if status == BB_TOO_LARGE else BB_BUDGET, &batch.items[0]
+            )
+            batch.count = 1
+            charged = 0
+            status = BB_OK
+        bb_unlock(&self.mutex)
+        self.drop_batch(&batch)
+        if status != BB_OK:
+            raise self.error_of(status, &refusal)
+        return charged
+
+    def entry_nbytes(self, key):
+        """Bytes charged for the key and value of an entry; KeyError if there is none."""
+        cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
+        cdef uint32_t index
+        cdef uint64_t charge
+        bb_lock(&self.mutex)
+        index = find(self, <PyObject *> key, hash_value)
+        charge = bb_lru_charge(&self.lru.entries[index]) if index != 0 else 0
+        bb_unlock(&self.mutex)
+        if index == 0:
+            raise KeyError(key)
+        return charge
+
+    def audit(self):
+        """Measure every entry anew, and change nothing.
+
+        Returns
+        -------
+        Audit
+            ``(charged, measured, drift)`` in bytes.
+
+        Notes
+        -----
+        O(what is measured). Entries are taken at one instant and measured after it.
+        """
+        charged = measured = 0
+        for key, value, charge, given in self.entries():
+            charged += charge
+            measured += (
+                charge if given else charge_of(self, <PyObject *> key, <PyObject *> value)
+            )
+        return Audit(charged, measured, measured - charged)
+
+    def stats(self):
+        """What the cache has done and holds, at one instant.
+
+        Returns
+        -------
+        CacheStats
+        """
+        cdef bb_lru_counters counters
+        cdef bb_budget_totals totals
+        cdef uint64_t payload, overhead
+        cdef uint32_t count
+        bb_lock(&self.mutex)
+        counters = self.lru.counters
+        totals = bb_budget_read(&self.lru.budget)
+        payload = self.lru.payload
+        overhead = self.lru.overhead
+        count = self.lru.count
+        bb_unlock(&self.mutex)
+        return CacheStats(
+            hits=counters.hits,
+            misses=counters.misses,
+            inserts=counters.inserts,
+            replacements=counters.left[<int> BB_REPLACED],
+            evictions={reason: counters.left[i] for i, reason in enumerate(REASONS)},
+            items=count,
+            max_items=self.max_items,
+            nbytes=totals.total,
+            payload_nbytes=payload,
+            overhead_nbytes=overhead,
+            peak_nbytes=totals.peak,
+            max_bytes=totals.limit,
+        )
+
+    def reset_stats(self):
+        """Set every counter to zero and `peak_nbytes` to what is charged now."""
+        cdef bb_lru_counters none
+        memset(&none, 0, sizeof(none))
+        bb_lock(&self.mutex)
+        self.lru.counters = none
+        bb_budget_reset_peak(&self.lru.budget)
+        bb_unlock(&self.mutex)
+
+    # ---- copying ----
+
+    cdef list entries(self):
+        """``(key, value, charge, given)`` of every entry, oldest first, at one instant."""
+        cdef bb_lru copy
+        cdef bb_refusal refusal
+        cdef bb_status status
+        cdef bb_lru_entry *entry
+        cdef uint32_t index
+        bb_lru_init(&copy, bb_python_allocator(), BB_UNLIMITED, UINT32_MAX, False, NULL)
+        bb_lock(&self.mutex)
+        status = bb_lru_copy(&self.lru, &copy, &refusal)
+        if status == BB_OK:
+            bb_share_entries(&copy)
+        bb_unlock(&self.mutex)
+        if status != BB_OK:
+            raise self.error_of(status, &refusal)
+        result = []
+        try:
+            index = bb_lru_oldest(&copy)
+            while index != 0:
+                entry = &copy.entries[index]
+                result.append((
+                    <object> <PyObject *> entry.key,
+                    <object> <PyObject *> entry.value,
+                    bb_lru_charge(entry),
+                    entry.charge & BB_LRU_GIVEN != 0,
+                ))
+                index = bb_lru_newer(&copy, index)
+        finally:
+            bb_drop_taken(&copy)
+        return result
+
+    def _like(self):
+        """An empty cache of the same class and settings."""
+        cdef LRUBase other = type(self).__new__(type(self))
+        other.configure(
+            self.max_bytes, self.max_items, self.sizer, self.on_evict, self.budget,
+            self.lru.charge_overhead, self.name,
+        )
+        attributes = getattr(self, "__dict__", None)
+        if attributes:
+            other.__dict__.update(attributes)
+        return other
+
+    def copy(self):
+        """A cache of the same class, settings, contents and order, with entries of its own.
+
+        Keys and values are shared, counters start at zero. In a budget the copy is charged
+        like any other container.
+
+        Raises
+        ------
+        BudgetExceededError
+            If the budget has no room for a second one.
+        """
+        cdef LRUBase other = self._like()
+        cdef bb_refusal refusal
+        cdef bb_status status
+        bb_lock(&self.mutex)
+        status = bb_lru_copy(&self.lru, &other.lru, &refusal)
+        if status == BB_OK:
+            bb_share_entries(&other.lru)
+        bb_unlock(&self.mutex)
+        if status == BB_TOO_LARGE:
+            raise RuntimeError("the bounds of the cache changed while it was copied")
+        if status != BB_OK:
+            raise self.error_of(status, &refusal)
+        return other
+
+    def __copy__(self):
+        return self.copy()
+
+    def __reduce__(self):
+        settings = (
+            self.max_bytes, self.max_items, self.sizer, self.on_evict, self.budget,
+            self.lru.charge_overhead, self.name,
+        )
+        entries = [
+            (key, value, charge if given else None)
+            for key, value, charge, given in self.entries()
+        ]
+        return _new, (type(self),), (settings, entries, getattr(self, "__dict__", None))
+
+    def __setstate__(self, state):
+        cdef bb_refusal refusal
+        settings, entries, attributes = state
+        max_bytes, max_items, sizer, on_evict, budget, charge_overhead, name = settings
+        self.configure(max_bytes, max_items, sizer, None, budget, charge_overhead, name)
+        bb_lru_reserve(&self.lru, min(len(entries), self.lru.max_count), &refusal)
+        for key, value, size in entries:
+            self.put(key, value, size=size)
+        self.on_evict = on_evict
+        self.reset_stats()
+        if attributes:
+            self.__dict__.update(attributes)
+
+    def __sizeof__(self):
+        return object.__sizeof__(self) + self.lru.overhead
+
+    def __repr__(self):
+        name = "" if self.name is None else f" {self.name!r}"
+        return (
+            f"<{type(self).__name__}{name}: {len(self):,} items, "
+            f"{self.nbytes:,} of {self.max_bytes:,} bytes>"
+        )
+
+    def _validate(self):
+        """Raise AssertionError if an invariant of the core does not hold."""
+        cdef const char *reason = NULL
+        cdef bint valid
+        bb_lock(&self.mutex)
+        valid = bb_lru_validate(&self.lru, &reason)
+        bb_unlock(&self.mutex)
+        if not valid:
+            raise AssertionError((<bytes> reason).decode())
+
+
+def _new(cls):
+    return cls.__new__(cls)
