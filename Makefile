@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
-BENCH ?= -m pytest benchmarks
+BENCH ?= -m benchmarks
 DEMO_ARGS ?=
 
 BIN := $(VENV)/bin
