@@ -1,0 +1,160 @@
+"""Keys, values and callbacks that misbehave, for tests to put into a cache."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from bytebound import LRUCache
+
+AnyCache = LRUCache[Any, Any]
+Use = Callable[[AnyCache], object]
+
+ISOLATED = Path(__file__).with_name("isolated")
+
+
+class Collider:
+    """A key whose hash is the same as every other's; equal by name, compared in Python."""
+
+    def __init__(self, name: object) -> None:
+        self.name = name
+
+    def __hash__(self) -> int:
+        return 7
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Collider) and self.name == other.name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+
+class Meddler(Collider):
+    """A colliding key that does something whenever it is compared, while it is armed."""
+
+    def __init__(self, name: object, action: Callable[[], object] | None = None) -> None:
+        super().__init__(name)
+        self.action = action
+        self.comparisons = 0
+
+    __hash__ = Collider.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        self.comparisons += 1
+        if self.action is not None:
+            self.action()
+        return super().__eq__(other)
+
+
+class Shifter:
+    """A key whose hash can be changed after it was put."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return self.value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Shifter) and self.value == other.value
+
+
+class HashError(Exception):
+    """Raised by a key that refuses to be hashed."""
+
+
+class CompareError(Exception):
+    """Raised by a key that refuses to be compared."""
+
+
+class Unhashable:
+    """A key whose hash raises."""
+
+    def __hash__(self) -> int:
+        raise HashError
+
+
+class Incomparable(Collider):
+    """A colliding key that raises when it is compared."""
+
+    __hash__ = Collider.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise CompareError
+
+
+class LastWords:
+    """A value that runs something when it dies."""
+
+    def __init__(self, action: Callable[[], object]) -> None:
+        self.action = action
+
+    def __del__(self) -> None:
+        self.action()
+
+
+class Odd:
+    """A value that `__sizeof__` says something of."""
+
+    def __init__(self, answer: Callable[[], Any]) -> None:
+        self.answer = answer
+
+    def __sizeof__(self) -> int:
+        return self.answer()  # type: ignore[no-any-return]
+
+
+class Left(NamedTuple):
+    """One call of an eviction callback."""
+
+    key: Any
+    value: Any
+    reason: str
+
+
+class Departures(list[Left]):
+    """An eviction callback that remembers its calls."""
+
+    def __call__(self, key: object, value: object, reason: str) -> None:
+        self.append(Left(key, value, reason))
+
+    @property
+    def keys(self) -> list[object]:
+        return [left.key for left in self]
+
+    @property
+    def reasons(self) -> list[str]:
+        return [left.reason for left in self]
+
+
+@contextlib.contextmanager
+def unraisable() -> Iterator[list[type[BaseException]]]:
+    """Collect the types of the exceptions that nobody can catch."""
+    seen: list[type[BaseException]] = []
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda report: seen.append(report.exc_type)
+    try:
+        yield seen
+    finally:
+        sys.unraisablehook = before
+
+
+def run_isolated(script: str, *arguments: str, seconds: float = 120) -> str:
+    """Run a script of the folder `isolated` in an interpreter of its own; return its output.
+
+    A script that cannot run on this interpreter prints "skip:" and the reason.
+    """
+    result = subprocess.run(
+        [sys.executable, "-X", "faulthandler", str(ISOLATED / script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    if result.stdout.startswith("skip:"):
+        pytest.skip(result.stdout.removeprefix("skip:").strip())
+    return result.stdout
