@@ -102,7 +102,8 @@ static bool resize_columns(bb_lru *self, uint32_t capacity) {
     const uint64_t new = capacity == 0 ? 0 : (uint64_t)capacity + 1;
     void *entries = self->entries;
     void *links = self->links;
-    bool done = resize_array(self, &entries, old * sizeof(bb_lru_entry), new * sizeof(bb_lru_entry));
+    bool done =
+        resize_array(self, &entries, old * sizeof(bb_lru_entry), new * sizeof(bb_lru_entry));
     if (done && !resize_array(self, &links, old * sizeof(bb_lru_link), new * sizeof(bb_lru_link))) {
         (void)resize_array(self, &entries, new * sizeof(bb_lru_entry), old * sizeof(bb_lru_entry));
         done = false;
@@ -300,14 +301,14 @@ static bb_status charge_and_grow(bb_lru *self, uint64_t charge, bb_refusal *refu
         const uint32_t step = lean ? self->capacity / 64 + 1 : self->capacity / 8 + 4;
         const uint32_t load = lean ? needed_load(self->slot_bits) : wanted_load(self->slot_bits);
         const uint32_t capacity = index_free ? self->capacity : self->capacity + step;
-        const uint32_t slot_bits = self->count < load      ? self->slot_bits
+        const uint32_t slot_bits = self->count < load     ? self->slot_bits
                                    : self->slot_bits == 0 ? MIN_SLOT_BITS
                                                           : self->slot_bits + 1;
         if (slot_bits > MAX_SLOT_BITS) {
             return BB_TOO_MANY;
         }
-        const uint64_t growth = charged_overhead(
-            self, index_bytes(capacity) + slot_bytes(slot_bits) - self->overhead);
+        const uint64_t growth =
+            charged_overhead(self, index_bytes(capacity) + slot_bytes(slot_bits) - self->overhead);
         status = bb_budget_exchange(&self->budget, 0, charge + growth, refusal);
         if (status == BB_OK) {
             if (!grow(self, capacity, slot_bits)) {
@@ -468,38 +469,31 @@ bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_
     return status;
 }
 
-bb_status bb_lru_reserve(bb_lru *self, uint32_t count, bb_refusal *refusal) {
-    uint32_t slot_bits = bits_for(count);
-    const uint32_t capacity = count > self->capacity ? count : self->capacity;
-    if (count == 0 || (capacity == self->capacity && slot_bits <= self->slot_bits)) {
-        return BB_OK;
-    }
-    for (;;) {
-        if (slot_bits < self->slot_bits) {
-            slot_bits = self->slot_bits;
-        }
-        const uint64_t growth = charged_overhead(
-            self, index_bytes(capacity) + slot_bytes(slot_bits) - self->overhead);
-        const bb_status status = bb_budget_exchange(&self->budget, 0, growth, refusal);
+/* Charges `payload` and takes the memory for `count` entries of an empty
+ * structure, with slots as empty as the budget allows. */
+static bb_status reserve(bb_lru *self, uint32_t count, uint64_t payload, bb_refusal *refusal) {
+    for (uint32_t slot_bits = bits_for(count);; slot_bits--) {
+        const uint64_t bytes = index_bytes(count) + slot_bytes(slot_bits);
+        const uint64_t charge = payload + charged_overhead(self, bytes);
+        const bb_status status = bb_budget_exchange(&self->budget, 0, charge, refusal);
         if (status == BB_OK) {
-            if (!grow(self, capacity, slot_bits)) {
-                bb_budget_release(&self->budget, growth);
+            if (!grow(self, count, slot_bits)) {
+                bb_budget_release(&self->budget, charge);
                 return BB_NO_MEMORY;
             }
             return BB_OK;
         }
-        if (slot_bits <= self->slot_bits || needed_load(slot_bits - 1) < count) {
+        if (slot_bits == MIN_SLOT_BITS || needed_load(slot_bits - 1) < count) {
             return status;
         }
-        slot_bits--;
     }
 }
 
 bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal) {
-    bb_status status = bb_lru_reserve(into, self->count, refusal);
-    if (status == BB_OK) {
-        status = bb_budget_exchange(&into->budget, 0, self->payload, refusal);
+    if (self->count == 0) {
+        return BB_OK;
     }
+    const bb_status status = reserve(into, self->count, self->payload, refusal);
     if (status != BB_OK) {
         return status;
     }

@@ -18,9 +18,8 @@ static inline uint32_t needed_load(uint32_t slot_bits) {
 }
 
 static inline uint64_t index_bytes(uint32_t capacity) {
-    return capacity == 0
-               ? 0
-               : ((uint64_t)capacity + 1) * (sizeof(bb_lru_entry) + sizeof(bb_lru_link));
+    return capacity == 0 ? 0
+                         : ((uint64_t)capacity + 1) * (sizeof(bb_lru_entry) + sizeof(bb_lru_link));
 }
 
 static inline uint64_t slot_bytes(uint32_t slot_bits) {

@@ -11,21 +11,21 @@
 
 #include "bytebound/alloc.h"
 
-#define CHECK(condition)                                                                \
-    do {                                                                                \
-        if (!(condition)) {                                                             \
-            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);   \
-            abort();                                                                    \
-        }                                                                               \
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);              \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
-#define CHECK_VALID(validate, self)                                                     \
-    do {                                                                                \
-        const char *reason_ = NULL;                                                     \
-        if (!validate((self), &reason_)) {                                              \
-            fprintf(stderr, "%s:%d: invalid: %s\n", __FILE__, __LINE__, reason_);       \
-            abort();                                                                    \
-        }                                                                               \
+#define CHECK_VALID(validate, self)                                                                \
+    do {                                                                                           \
+        const char *reason_ = NULL;                                                                \
+        if (!validate((self), &reason_)) {                                                         \
+            fprintf(stderr, "%s:%d: invalid: %s\n", __FILE__, __LINE__, reason_);                  \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 typedef struct ledger {

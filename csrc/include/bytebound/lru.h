@@ -144,7 +144,7 @@ struct bb_lru_cursor {
     uint32_t position; /* next index to visit in the live order, 0 at the end */
     bool newest_first;
     bool out_of_memory;
-    bool kept;       /* follow `order` from now on */
+    bool kept; /* follow `order` from now on */
     uint32_t *order;
     uint32_t order_count;
     uint32_t order_next;
@@ -273,10 +273,6 @@ bool bb_lru_could_fit(const bb_lru *self, uint64_t charge);
 bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
                         bb_lru_batch *batch, bb_refusal *refusal);
 
-/* Takes the memory for `count` entries at once, so that filling with them makes
- * no slack: what fitted one structure fits its copy. Fails as bb_lru_insert. */
-bb_status bb_lru_reserve(bb_lru *self, uint32_t count, bb_refusal *refusal);
-
 /* Gives an entry another value and charge and makes it the newest; evicts
  * others as needed. *old gets the value that left. Fails as bb_lru_insert. */
 bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t charge,
@@ -288,7 +284,8 @@ bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_
                           bb_refusal *refusal);
 
 /* Copies every entry, in order, into an empty structure with bounds of its own:
- * all of them or none. Fails as bb_lru_insert. */
+ * all of them or none. Leaves no slack, so what fitted here fits there under the
+ * same bound. Fails as bb_lru_insert. */
 bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal);
 
 /* Takes an entry out. */

@@ -127,7 +127,6 @@ cdef extern from "bytebound/lru.h" nogil:
         bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
         bb_lru_batch *batch, bb_refusal *refusal
     )
-    bb_status bb_lru_reserve(bb_lru *self, uint32_t count, bb_refusal *refusal)
     bb_status bb_lru_replace(
         bb_lru *self, uint32_t index, void *value, uint64_t charge,
         bb_lru_batch *batch, bb_refusal *refusal, void **old

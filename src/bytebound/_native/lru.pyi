@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Literal, Self, TypeVar, final, overload
 
 from bytebound._native.budget import Budget
@@ -8,7 +8,8 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 _T = TypeVar("_T")
 
-class LRUCache(LRUBase[_K, _V]):
+# Registered as a MutableMapping at run time; to a type checker that is a base.
+class LRUCache(LRUBase[_K, _V], MutableMapping[_K, _V]):
     def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
     def __init__(
         self,

@@ -42,7 +42,6 @@ from bytebound._native.core cimport (
     bb_lru_probe,
     bb_lru_recharge,
     bb_lru_remove,
-    bb_lru_reserve,
     bb_lru_trim,
     bb_lru_validate,
     bb_reason,
@@ -56,7 +55,7 @@ from operator import index as to_index
 
 from bytebound._native.errors import EntryTooLargeError
 from bytebound._native.mapping import Audit, CacheStats
-from bytebound._native.units import parse_size
+from bytebound._native.units import MAX_SIZE, parse_size
 
 cdef tuple REASONS = ("size", "items", "budget", "trimmed", "replaced", "deleted", "cleared")
 
@@ -582,12 +581,24 @@ cdef class LRUBase(BoundedMapping):
 
     def __setstate__(self, state):
         cdef bb_refusal refusal
+        cdef bb_status status
+        cdef LRUBase staged
         settings, entries, attributes = state
         max_bytes, max_items, sizer, on_evict, budget, charge_overhead, name = settings
-        self.configure(max_bytes, max_items, sizer, None, budget, charge_overhead, name)
-        bb_lru_reserve(&self.lru, min(len(entries), self.lru.max_count), &refusal)
+        # Filled first without a bound: growing step by step under it could leave no room for the
+        # last entries, though all of them fit.
+        staged = type(self).__new__(type(self))
+        staged.configure(MAX_SIZE, None, sizer, None, None, charge_overhead, None)
         for key, value, size in entries:
-            self.put(key, value, size=size)
+            staged.put(key, value, size=size)
+        self.configure(max_bytes, max_items, sizer, None, budget, charge_overhead, name)
+        if staged.lru.count <= self.lru.max_count:
+            status = bb_lru_copy(&staged.lru, &self.lru, &refusal)
+            if status == BB_OK:
+                bb_share_entries(&self.lru)
+        if len(self) == 0:
+            for key, value, size in entries:
+                self.put(key, value, size=size)
         self.on_evict = on_evict
         self.reset_stats()
         if attributes:

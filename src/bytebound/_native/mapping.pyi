@@ -4,11 +4,10 @@ from collections.abc import (
     Iterator,
     KeysView,
     Mapping,
-    MutableMapping,
     ValuesView,
 )
 from types import GenericAlias
-from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -49,8 +48,7 @@ class Audit(NamedTuple):
     measured: int
     drift: int
 
-# MutableMapping is registered, not inherited; to a type checker it is a base.
-class BoundedMapping(MutableMapping[_K, _V]):
+class BoundedMapping(Generic[_K, _V]):
     __hash__: ClassVar[None]  # type: ignore[assignment]
     @classmethod
     def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
@@ -61,6 +59,16 @@ class BoundedMapping(MutableMapping[_K, _V]):
     def keys(self) -> CacheKeysView[_K]: ...
     def values(self) -> CacheValuesView[_V]: ...
     def items(self) -> CacheItemsView[_K, _V]: ...
+    @overload
+    def update(self, other: _KeysAndGetItem[_K, _V], /) -> None: ...
+    @overload
+    def update(self: BoundedMapping[str, _V], other: _KeysAndGetItem[str, _V], /, **pairs: _V) -> None: ...
+    @overload
+    def update(self, other: Iterable[tuple[_K, _V]], /) -> None: ...
+    @overload
+    def update(self: BoundedMapping[str, _V], other: Iterable[tuple[str, _V]], /, **pairs: _V) -> None: ...
+    @overload
+    def update(self: BoundedMapping[str, _V], **pairs: _V) -> None: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __or__(self, other: Mapping[_K, _V], /) -> Self: ...
     def __ror__(self, other: Mapping[_K, _V], /) -> Self: ...

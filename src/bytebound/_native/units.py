@@ -51,7 +51,7 @@ def parse_size(value: int | str, name: str = "max_bytes") -> int:
 def _parse_integer(value: object, name: str) -> int:
     if not isinstance(value, bool):
         try:
-            return index(value)  # type: ignore[call-overload, no-any-return]
+            return index(value)  # type: ignore[arg-type]
         except TypeError:
             pass
     kind = type(value).__name__
@@ -68,7 +68,7 @@ def _parse_text(text: str, name: str) -> int:
         raise ValueError(problem)
     if not whole.isdigit() or (point and not fraction.isdigit()):
         raise ValueError(problem)
-    size, rest = divmod(int(whole + fraction) * unit, 10 ** len(fraction))
+    size, rest = divmod(int(whole + fraction) * unit, int("1" + "0" * len(fraction)))
     if rest:
         raise ValueError(f"{name} must be a whole number of bytes, not {text!r}")
     return size
