@@ -1,0 +1,8 @@
+"""``python -m bytebound``."""
+
+import sys
+
+from bytebound.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
