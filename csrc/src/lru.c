@@ -199,6 +199,15 @@ static void compact_if_sparse(bb_lru *self) {
 
 /* ---- one entry ---- */
 
+static void fill(bb_lru *self, uint32_t index, void *key, void *value, uint64_t hash,
+                 uint64_t charge) {
+    self->entries[index] = (bb_lru_entry){key, value, hash, charge};
+    slot_insert(self, hash, index);
+    self->payload += charge & ~BB_LRU_GIVEN;
+    self->counters.inserts++;
+    self->version++;
+}
+
 static void place(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge) {
     uint32_t index = self->free;
     if (index != 0) {
@@ -206,24 +215,21 @@ static void place(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t 
     } else {
         index = ++self->used;
     }
-    self->entries[index] = (bb_lru_entry){key, value, hash, charge};
-    slot_insert(self, hash, index);
     const uint32_t newest = self->links[0].older;
     self->links[newest].newer = index;
     self->links[index] = (bb_lru_link){newest, 0};
     self->links[0].older = index;
     self->count++;
-    self->payload += charge & ~BB_LRU_GIVEN;
-    self->counters.inserts++;
-    self->version++;
+    fill(self, index, key, value, hash, charge);
 }
 
 /* Takes an entry out of every array; its charge stays in the budget. */
 static void unlink_entry(bb_lru *self, uint32_t index, bb_reason reason) {
     slot_remove(self, index);
-    const bb_lru_link link = self->links[index];
-    self->links[link.older].newer = link.newer;
-    self->links[link.newer].older = link.older;
+    const uint32_t older = self->links[index].older;
+    const uint32_t newer = self->links[index].newer;
+    self->links[older].newer = newer;
+    self->links[newer].older = older;
     self->payload -= bb_lru_charge(&self->entries[index]);
     self->entries[index].key = NULL;
     self->links[index].newer = self->free;
@@ -360,6 +366,31 @@ static bb_status exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t relea
     }
 }
 
+/* One leaves and one enters, the steady state of a full cache: the entry keeps
+ * its index and only moves to the other end of the recency list. */
+static bool recycle_oldest(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
+                           bb_reason reason, bb_lru_batch *batch) {
+    bb_refusal refusal;
+    const uint32_t index = bb_lru_oldest(self);
+    if (index == 0) {
+        return false;
+    }
+    const bb_lru_removed victim = describe(self, index, reason);
+    if (bb_budget_exchange(&self->budget, victim.charge, charge & ~BB_LRU_GIVEN, &refusal) !=
+        BB_OK) {
+        return false;
+    }
+    slot_remove(self, index);
+    self->payload -= victim.charge;
+    self->counters.left[reason]++;
+    bb_lru_promote(self, index);
+    fill(self, index, key, value, hash, charge);
+    prefetch_oldest(self);
+    batch->items[0] = victim;
+    batch->count = 1;
+    return true;
+}
+
 static void commit(bb_lru *self, const bb_lru_batch *batch) {
     for (uint32_t i = 0; i < batch->count; i++) {
         unlink_entry(self, batch->items[i].index, batch->items[i].reason);
@@ -391,22 +422,22 @@ bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uin
         }
     }
     if (status != BB_OK) {
+        if (recycle_oldest(self, key, value, hash, charge, reason, batch)) {
+            return BB_OK;
+        }
         status = exchange_for_oldest(self, 0, 0, size, reason, batch, refusal, &room);
         if (status != BB_OK) {
             batch->count = 0;
             return status;
         }
         commit(self, batch);
-        if (room != 0) {
-            compact(self, room);
-        }
+    }
+    if (room != 0) {
+        compact(self, room);
     }
     place(self, key, value, hash, charge);
-    if (batch->count != 0) {
-        if (batch->count > 1) {
-            compact_if_sparse(self);
-        }
-        prefetch_oldest(self);
+    if (room == 0 && batch->count != 0) {
+        compact_if_sparse(self);
     }
     return BB_OK;
 }

@@ -40,7 +40,7 @@ static const char *slot_defect(const bb_lru *self) {
         bb_lru_probe probe;
         uint32_t found = bb_lru_first(self, hash, &probe);
         while (found != 0 && found != index) {
-            found = bb_lru_next(self, hash, &probe);
+            found = bb_lru_next(self, &probe);
         }
         if (found == 0) {
             return "an entry is not found from its hash";

@@ -54,7 +54,7 @@ static inline uint32_t find(const bb_lru *self, uintptr_t key) {
     bb_lru_probe probe;
     uint32_t index = bb_lru_first(self, hash_of(key), &probe);
     while (index != 0 && (uintptr_t)self->entries[index].key != key) {
-        index = bb_lru_next(self, hash_of(key), &probe);
+        index = bb_lru_next(self, &probe);
     }
     return index;
 }

@@ -166,7 +166,10 @@ void bb_lru_take_all(bb_lru *self, bb_lru *into);
 /* Frees the arrays of what bb_lru_take_all filled, entries included. */
 void bb_lru_discard(bb_lru *taken);
 
-/* ---- finding: enumerate the entries of a hash, compare keys yourself ---- */
+/* ---- finding: enumerate what may be it, compare hash and key yourself ----
+ *
+ * A candidate's hash is almost surely the one asked for. It is not compared here
+ * because a caller that finds the very key it has need not read it. */
 
 typedef struct bb_lru_probe {
     uint32_t slot;
@@ -185,34 +188,30 @@ static inline uint32_t bb_lru_tag(uint32_t scrambled, uint32_t slot_bits) {
     return (uint32_t)(((uint64_t)scrambled << slot_bits) >> BB_LRU_HOME_BITS) & ~mask;
 }
 
-/* The next entry with this hash, or 0. */
-static inline uint32_t bb_lru_next(const bb_lru *self, uint64_t hash, bb_lru_probe *probe) {
-    const uint32_t bits = self->slot_bits;
-    const uint32_t mask = ((uint32_t)1 << bits) - 1;
+/* The next candidate, or 0. */
+static inline uint32_t bb_lru_next(const bb_lru *self, bb_lru_probe *probe) {
+    const uint32_t mask = ((uint32_t)1 << self->slot_bits) - 1;
     for (;;) {
-        uint32_t slot = self->slots[probe->slot];
+        const uint32_t slot = self->slots[probe->slot];
         if (slot == 0) {
             return 0;
         }
         probe->slot = (probe->slot + 1) & mask;
         if ((slot ^ probe->tag) <= mask) {
-            uint32_t index = slot & mask;
-            if (self->entries[index].hash == hash) {
-                return index;
-            }
+            return slot & mask;
         }
     }
 }
 
-/* The first entry with this hash, or 0. */
+/* The first candidate, or 0. */
 static inline uint32_t bb_lru_first(const bb_lru *self, uint64_t hash, bb_lru_probe *probe) {
     if (self->count == 0) {
         return 0;
     }
-    uint32_t scrambled = bb_lru_scramble(hash);
+    const uint32_t scrambled = bb_lru_scramble(hash);
     probe->slot = scrambled >> (32 - self->slot_bits);
     probe->tag = bb_lru_tag(scrambled, self->slot_bits);
-    return bb_lru_next(self, hash, probe);
+    return bb_lru_next(self, probe);
 }
 
 /* ---- recency ---- */
@@ -233,21 +232,24 @@ static inline uint32_t bb_lru_newer(const bb_lru *self, uint32_t index) {
 /* Keeps the old order for every cursor that still follows the live one. */
 void bb_lru_settle_cursors(bb_lru *self);
 
-/* Makes an entry the newest. */
+/* Makes an entry the newest. Its link is read in two halves: it was often written
+ * by halves a moment ago, and a load wider than the last store must wait for it. */
 static inline void bb_lru_promote(bb_lru *self, uint32_t index) {
     bb_lru_link *links = self->links;
-    if (links[0].older == index) {
+    const uint32_t newest = links[0].older;
+    if (newest == index) {
         return;
     }
     if (self->cursors != NULL) {
         bb_lru_settle_cursors(self);
     }
-    bb_lru_link link = links[index];
-    links[link.older].newer = link.newer;
-    links[link.newer].older = link.older;
-    uint32_t newest = links[0].older;
+    const uint32_t older = links[index].older;
+    const uint32_t newer = links[index].newer;
+    links[older].newer = newer;
+    links[newer].older = older;
     links[newest].newer = index;
-    links[index] = (bb_lru_link){newest, 0};
+    links[index].older = newest;
+    links[index].newer = 0;
     links[0].older = index;
 }
 

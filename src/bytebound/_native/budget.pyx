@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
-# cython: freethreading_compatible=True, boundscheck=False, wraparound=False
+# cython: freethreading_compatible=True, autotestdict=False, boundscheck=False, wraparound=False
 """One limit over several containers."""
 
 cimport cython
@@ -28,6 +28,7 @@ cdef extern from "support.h":
 @cython.final
 cdef class Budget:
     """Budget(max_bytes, *, parent=None, name=None)
+--
 
     A bound on the bytes of several containers together.
 

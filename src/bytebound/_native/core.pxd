@@ -115,7 +115,7 @@ cdef extern from "bytebound/lru.h" nogil:
     void bb_lru_take_all(bb_lru *self, bb_lru *into)
     void bb_lru_discard(bb_lru *taken)
     uint32_t bb_lru_first(const bb_lru *self, uint64_t hash, bb_lru_probe *probe)
-    uint32_t bb_lru_next(const bb_lru *self, uint64_t hash, bb_lru_probe *probe)
+    uint32_t bb_lru_next(const bb_lru *self, bb_lru_probe *probe)
     uint32_t bb_lru_oldest(const bb_lru *self)
     uint32_t bb_lru_newest(const bb_lru *self)
     uint32_t bb_lru_newer(const bb_lru *self, uint32_t index)

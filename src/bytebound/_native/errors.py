@@ -22,7 +22,7 @@ class EntryTooLargeError(ValueError):
     >>> cache["key"] = bytes(2000)
     Traceback (most recent call last):
         ...
-    bytebound.EntryTooLargeError: an entry of at least 2033 bytes and 112 bytes of \
+    bytebound.EntryTooLargeError: an entry of at least ... bytes and 112 bytes of \
 structure cannot fit into max_bytes=1000
     """
 
@@ -59,7 +59,7 @@ class BudgetExceededError(MemoryError):
     >>> cache["key"] = bytes(2000)
     Traceback (most recent call last):
         ...
-    bytebound.BudgetExceededError: budget 'all' has no room for 2145 more bytes: 0 of \
+    bytebound.BudgetExceededError: budget 'all' has no room for ... more bytes: 0 of \
 max_bytes=1000 are in use
     """
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
-# cython: freethreading_compatible=True, boundscheck=False, wraparound=False
+# cython: freethreading_compatible=True, autotestdict=False, boundscheck=False, wraparound=False
 """A least-recently-used cache whose bound is in bytes."""
 
 cimport cython
@@ -56,9 +56,113 @@ from bytebound._native.lru_base import KEEP
 
 cdef object NOTHING = KEEP
 
+# The hot paths are functions, not methods, so that the C compiler can inline them.
+
+cdef int read(LRUCache self, PyObject *key, bint promote, PyObject **value) except -1:
+    """1 and a new reference if the key is there, else 0. With `promote` it is a lookup."""
+    cdef Py_hash_t hash_value = bb_hash(key)
+    cdef uint32_t index
+    bb_lock(&self.mutex)
+    index = find(self, key, hash_value)
+    if index == 0:
+        self.lru.counters.misses += promote
+        bb_unlock(&self.mutex)
+        return 0
+    if promote:
+        self.lru.counters.hits += 1
+        bb_lru_promote(&self.lru, index)
+    value[0] = <PyObject *> self.lru.entries[index].value
+    incref(value[0])
+    bb_unlock(&self.mutex)
+    return 1
+
+
+cdef int store_at(
+    LRUCache self, uint32_t index, PyObject *key, PyObject *value, Py_hash_t hash_value,
+    uint64_t charge
+) except -1:
+    """Insert at index 0, else replace. Called with the lock held, left without."""
+    cdef bb_lru_batch batch
+    cdef bb_refusal refusal
+    cdef bb_status status
+    cdef void *old = NULL
+    bb_lru_batch_init(&batch)
+    incref(value)
+    if index == 0:
+        incref(key)
+        status = bb_lru_insert(&self.lru, key, value, hash_value, charge, &batch, &refusal)
+    else:
+        status = bb_lru_replace(&self.lru, index, value, charge, &batch, &refusal, &old)
+    bb_unlock(&self.mutex)
+    if status == BB_OK:
+        if batch.count == 1 and self.on_evict is None:
+            decref(<PyObject *> batch.items[0].key)
+            decref(<PyObject *> batch.items[0].value)
+        elif batch.count != 0:
+            self.drop_batch(&batch)
+        if old != NULL:
+            if old != value:
+                self.notify(key, <PyObject *> old, BB_REPLACED)
+            decref(<PyObject *> old)
+        return 1
+    decref(value)
+    if index == 0:
+        decref(key)
+    bb_lru_batch_free(&self.lru, &batch)
+    if status == BB_TOO_LARGE:
+        return 0
+    raise self.error_of(status, &refusal)
+
+
+cdef int store(
+    LRUCache self, PyObject *key, PyObject *value, Py_hash_t hash_value, uint64_t charge
+) except -1:
+    """Put a measured entry. 1 if done, 0 if it could never fit; then nothing has changed."""
+    cdef uint32_t index
+    cdef PyObject *stored
+    cdef object kept
+    for _ in range(MAX_RESTARTS):
+        bb_lock(&self.mutex)
+        index = find(self, key, hash_value)
+        stored = <PyObject *> self.lru.entries[index].key if index != 0 else key
+        if stored == key or self.sizing == SIZE_BY_CALL or charge & BB_LRU_GIVEN:
+            return store_at(self, index, key, value, hash_value, charge)
+        # The key that is there stays, so it is the one to measure with the value.
+        incref(stored)
+        bb_unlock(&self.mutex)
+        kept = bb_steal(stored)
+        key = <PyObject *> kept
+        charge = charge_of(self, key, value)
+    raise RuntimeError(f"the cache changed each of {MAX_RESTARTS} times an entry was measured")
+
+
+cdef int take(
+    LRUCache self, PyObject *key, bb_reason reason, bint lookup, PyObject **value
+) except -1:
+    """Take an entry out: 1 and a new reference to its value, or 0."""
+    cdef Py_hash_t hash_value = bb_hash(key)
+    cdef bb_lru_removed removed
+    cdef uint32_t index
+    bb_lock(&self.mutex)
+    index = find(self, key, hash_value)
+    if index == 0:
+        self.lru.counters.misses += lookup
+        bb_unlock(&self.mutex)
+        return 0
+    self.lru.counters.hits += lookup
+    bb_lru_remove(&self.lru, index, reason, &removed)
+    bb_unlock(&self.mutex)
+    self.notify(<PyObject *> removed.key, <PyObject *> removed.value, reason)
+    decref(<PyObject *> removed.key)
+    value[0] = <PyObject *> removed.value
+    return 1
+
+
 @cython.no_gc_clear
 cdef class LRUCache(LRUBase):
-    """LRUCache(max_bytes, *, max_items=None, sizer="deep", on_evict=None, budget=None, charge_overhead=True, name=None)
+    """LRUCache(max_bytes, *, max_items=None, sizer="deep", on_evict=None, budget=None, \
+charge_overhead=True, name=None)
+--
 
     A mapping that keeps what was used most recently, within a bound of bytes.
 
@@ -130,27 +234,9 @@ cdef class LRUCache(LRUBase):
 
     # ---- reading ----
 
-    cdef int read(self, PyObject *key, bint promote, PyObject **value) except -1:
-        """1 and a new reference if the key is there, else 0. With `promote` it is a lookup."""
-        cdef Py_hash_t hash_value = bb_hash(key)
-        cdef uint32_t index
-        bb_lock(&self.mutex)
-        index = find(self, key, hash_value)
-        if index == 0:
-            self.lru.counters.misses += promote
-            bb_unlock(&self.mutex)
-            return 0
-        if promote:
-            self.lru.counters.hits += 1
-            bb_lru_promote(&self.lru, index)
-        value[0] = <PyObject *> self.lru.entries[index].value
-        incref(value[0])
-        bb_unlock(&self.mutex)
-        return 1
-
     def __getitem__(self, key):
         cdef PyObject *value
-        if self.read(<PyObject *> key, True, &value):
+        if read(self, <PyObject *> key, True, &value):
             return bb_steal(value)
         if type(self) is not LRUCache and hasattr(type(self), "__missing__"):
             return self.__missing__(key)
@@ -159,20 +245,20 @@ cdef class LRUCache(LRUBase):
     def get(self, key, default=None, /):
         """The value under a key, made the newest entry; `default` if there is none."""
         cdef PyObject *value
-        if self.read(<PyObject *> key, True, &value):
+        if read(self, <PyObject *> key, True, &value):
             return bb_steal(value)
         return default
 
     def peek(self, key, default=None, /):
         """The value under a key, or `default`; neither promotes nor counts as a lookup."""
         cdef PyObject *value
-        if self.read(<PyObject *> key, False, &value):
+        if read(self, <PyObject *> key, False, &value):
             return bb_steal(value)
         return default
 
     def __contains__(self, key):
         cdef PyObject *value
-        if self.read(<PyObject *> key, False, &value):
+        if read(self, <PyObject *> key, False, &value):
             decref(value)
             return True
         return False
@@ -182,66 +268,10 @@ cdef class LRUCache(LRUBase):
 
     # ---- writing ----
 
-    cdef int store(
-        self, PyObject *key, PyObject *value, Py_hash_t hash_value, uint64_t charge
-    ) except -1:
-        """Put a measured entry. 1 if done, 0 if it could never fit; then nothing has changed."""
-        cdef uint32_t index
-        cdef PyObject *stored
-        cdef object kept
-        for _ in range(MAX_RESTARTS):
-            bb_lock(&self.mutex)
-            index = find(self, key, hash_value)
-            stored = <PyObject *> self.lru.entries[index].key if index != 0 else key
-            if stored == key or self.sizing == SIZE_BY_CALL or charge & BB_LRU_GIVEN:
-                return self.store_at(index, key, value, hash_value, charge)
-            # The key that is there stays, so it is the one to measure with the value.
-            incref(stored)
-            bb_unlock(&self.mutex)
-            kept = bb_steal(stored)
-            key = stored
-            charge = charge_of(self, key, value)
-        raise RuntimeError(f"the cache changed each of {MAX_RESTARTS} times an entry was measured")
-
-    cdef int store_at(
-        self, uint32_t index, PyObject *key, PyObject *value, Py_hash_t hash_value, uint64_t charge
-    ) except -1:
-        """Insert at index 0, else replace. Called with the lock held, left without."""
-        cdef bb_lru_batch batch
-        cdef bb_refusal refusal
-        cdef bb_status status
-        cdef void *old = NULL
-        bb_lru_batch_init(&batch)
-        incref(value)
-        if index == 0:
-            incref(key)
-            status = bb_lru_insert(&self.lru, key, value, hash_value, charge, &batch, &refusal)
-        else:
-            status = bb_lru_replace(&self.lru, index, value, charge, &batch, &refusal, &old)
-        bb_unlock(&self.mutex)
-        if status == BB_OK:
-            if batch.count == 1 and self.on_evict is None:
-                decref(<PyObject *> batch.items[0].key)
-                decref(<PyObject *> batch.items[0].value)
-            elif batch.count != 0:
-                self.drop_batch(&batch)
-            if old != NULL:
-                if old != value:
-                    self.notify(key, <PyObject *> old, BB_REPLACED)
-                decref(<PyObject *> old)
-            return 1
-        decref(value)
-        if index == 0:
-            decref(key)
-        bb_lru_batch_free(&self.lru, &batch)
-        if status == BB_TOO_LARGE:
-            return 0
-        raise self.error_of(status, &refusal)
-
     def __setitem__(self, key, value):
         cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
         cdef uint64_t charge = charge_of(self, <PyObject *> key, <PyObject *> value)
-        if not self.store(<PyObject *> key, <PyObject *> value, hash_value, charge):
+        if not store(self, <PyObject *> key, <PyObject *> value, hash_value, charge):
             raise self.too_large(charge)
 
     def put(self, key, value, *, size=None):
@@ -279,11 +309,11 @@ cdef class LRUCache(LRUBase):
             charge = charge_of(self, <PyObject *> key, <PyObject *> value)
         else:
             charge = checked_size(size, "size") | BB_LRU_GIVEN
-        if self.store(<PyObject *> key, <PyObject *> value, hash_value, charge):
+        if store(self, <PyObject *> key, <PyObject *> value, hash_value, charge):
             return True
         if not self.ready:
             raise self.too_large(charge)
-        if self.take(<PyObject *> key, BB_REPLACED, False, &older):
+        if take(self, <PyObject *> key, BB_REPLACED, False, &older):
             decref(older)
         return False
 
@@ -293,37 +323,16 @@ cdef class LRUCache(LRUBase):
         Raises what ``cache[key] = default`` raises.
         """
         cdef PyObject *value
-        if self.read(<PyObject *> key, True, &value):
+        if read(self, <PyObject *> key, True, &value):
             return bb_steal(value)
         self[key] = default
         return default
 
     # ---- deleting ----
 
-    cdef int take(
-        self, PyObject *key, bb_reason reason, bint lookup, PyObject **value
-    ) except -1:
-        """Take an entry out: 1 and a new reference to its value, or 0."""
-        cdef Py_hash_t hash_value = bb_hash(key)
-        cdef bb_lru_removed removed
-        cdef uint32_t index
-        bb_lock(&self.mutex)
-        index = find(self, key, hash_value)
-        if index == 0:
-            self.lru.counters.misses += lookup
-            bb_unlock(&self.mutex)
-            return 0
-        self.lru.counters.hits += lookup
-        bb_lru_remove(&self.lru, index, reason, &removed)
-        bb_unlock(&self.mutex)
-        self.notify(<PyObject *> removed.key, <PyObject *> removed.value, reason)
-        decref(<PyObject *> removed.key)
-        value[0] = <PyObject *> removed.value
-        return 1
-
     def __delitem__(self, key):
         cdef PyObject *value
-        if not self.take(<PyObject *> key, BB_DELETED, False, &value):
+        if not take(self, <PyObject *> key, BB_DELETED, False, &value):
             raise KeyError(key)
         decref(value)
 
@@ -336,7 +345,7 @@ cdef class LRUCache(LRUBase):
             If there is none and no default.
         """
         cdef PyObject *value
-        if self.take(<PyObject *> key, BB_DELETED, True, &value):
+        if take(self, <PyObject *> key, BB_DELETED, True, &value):
             return bb_steal(value)
         if default is NOTHING:
             raise KeyError(key)

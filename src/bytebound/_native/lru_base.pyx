@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
-# cython: freethreading_compatible=True, boundscheck=False, wraparound=False
+# cython: freethreading_compatible=True, autotestdict=False, boundscheck=False, wraparound=False
 """What a byte-bounded LRU does besides serving entries: bounds, measuring, records, copies."""
 
 cimport cython
@@ -156,6 +156,9 @@ cdef class LRUBase(BoundedMapping):
             version = self.lru.version
             index = bb_lru_first(&self.lru, hash_value, &probe)
             while index != 0:
+                if self.lru.entries[index].hash != <uint64_t> hash_value:
+                    index = bb_lru_next(&self.lru, &probe)
+                    continue
                 stored = <PyObject *> self.lru.entries[index].key
                 incref(stored)
                 bb_unlock(&self.mutex)
@@ -180,7 +183,7 @@ cdef class LRUBase(BoundedMapping):
                     return index
                 if version != self.lru.version:
                     break
-                index = bb_lru_next(&self.lru, hash_value, &probe)
+                index = bb_lru_next(&self.lru, &probe)
             else:
                 return 0
         bb_unlock(&self.mutex)
@@ -364,8 +367,8 @@ cdef class LRUBase(BoundedMapping):
     def remeasure(self, key):
         """Measure an entry anew, because its value has changed, and charge what it is now.
 
-        Does not promote. An entry that has outgrown the bound, or for which a budget has no room, leaves with
-        reason ``"size"`` or ``"budget"``.
+        Does not promote. An entry that has outgrown the bound leaves with reason ``"size"``,
+        one for which a budget has no room with ``"budget"``.
 
         Returns
         -------

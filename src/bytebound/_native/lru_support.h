@@ -24,11 +24,13 @@ static inline uint32_t bb_find(const bb_lru *self, PyObject *key, Py_hash_t hash
         if (stored == key) {
             return index;
         }
-        bb_verdict verdict = bb_compare(stored, key);
-        if (verdict != BB_DIFFERENT) {
-            return verdict == BB_EQUAL ? index : BB_ASK;
+        if (self->entries[index].hash == (uint64_t)hash) {
+            const bb_verdict verdict = bb_compare(stored, key);
+            if (verdict != BB_DIFFERENT) {
+                return verdict == BB_EQUAL ? index : BB_ASK;
+            }
         }
-        index = bb_lru_next(self, (uint64_t)hash, &probe);
+        index = bb_lru_next(self, &probe);
     }
     return 0;
 }
