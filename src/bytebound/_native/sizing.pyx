@@ -1,61 +1,233 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
 # cython: freethreading_compatible=True
-"""Exact sizes of Python objects, natively."""
+"""Exact sizes of Python objects, natively.
 
-from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
+What is counted, and how, is written in the headers: `sizing_walk.h` for the walk, `sizing_types.h`
+for what a type is, `sizing_rules.h` for each kind of object.
+"""
+
+import sys
+
+cimport cython
+
+from cpython.object cimport PyObject, PyTypeObject
+
+__all__ = ["MemoryBlock", "register_sizer", "sizeof"]
+
+cdef extern from "Python.h":
+    PyObject **PySequence_Fast_ITEMS(object sequence)
 
 cdef extern from "sizing_layout.h":
     int bb_layout_check() except -1
 
+cdef extern from "sizing_tally.h":
+    void bb_tally_prepare(Py_ssize_t pymalloc_blocks)
+
 cdef extern from "sizing_types.h":
     int bb_types_prepare() except -1
 
+cdef extern from "sizing_rules.h":
+    int bb_builtin_prepare() except -1
+
 cdef extern from "sizing_known.h":
-    int bb_known_prepare() except -1
-    int bb_known_refresh() except -1
+    int bb_known_prepare(PyTypeObject *memory_block) except -1
+
+cdef extern from "sizing_sizers.h":
+    int bb_sizers_register(PyTypeObject *type, PyObject *function) except -1
 
 cdef extern from "sizing_walk.h":
-    ctypedef struct bb_walk:
-        Py_ssize_t total
-    void bb_walk_start(bb_walk *walk, int deep, Py_ssize_t limit)
-    void bb_walk_end(bb_walk *walk)
-    void bb_walk_visit(bb_walk *walk, PyObject *object)
-    int bb_walk_run(bb_walk *walk) except -1
+    ctypedef struct bb_request:
+        PyObject *const *objects
+        Py_ssize_t count
+        int shallow
+        int rounded
+        Py_ssize_t limit
+        PyObject *stop_types
+        PyObject *stop_objects
+    Py_ssize_t bb_measure(const bb_request *request) except -1
 
-bb_types_prepare()
-bb_known_prepare()
+
+@cython.final
+cdef class MemoryBlock:
+    """Memory that is no Python object, as a referent that a registered sizer returns.
+
+    However many objects lead to the same address, its bytes count once.
+
+    Parameters
+    ----------
+    address
+        Where the memory begins. Address 0 counts nothing.
+    nbytes
+        Its bytes; not negative.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative.
+
+    Examples
+    --------
+    >>> class Handle:
+    ...     __slots__ = ("address",)
+    >>> register_sizer(Handle, lambda handle: (24, [MemoryBlock(handle.address, 1000)]))
+    >>> one, two = Handle(), Handle()
+    >>> one.address = two.address = 4096
+    >>> sizeof(one, two)
+    1048
+    >>> register_sizer(Handle, None)
+    """
+
+    # Nothing may come before these two: sizing_expand.c reads them.
+    cdef size_t address
+    cdef Py_ssize_t nbytes
+
+    def __cinit__(self, address: int, nbytes: int):
+        if address < 0 or nbytes < 0:
+            raise ValueError("a block of memory has no negative address or size")
+        self.address = address
+        self.nbytes = nbytes
+
+
 bb_layout_check()
+bb_tally_prepare(sys.getallocatedblocks())
+bb_types_prepare()
+bb_builtin_prepare()
+bb_known_prepare(<PyTypeObject *>MemoryBlock)
 
 
 cdef Py_ssize_t measure(
     PyObject *const *objects, Py_ssize_t count, bint deep, Py_ssize_t limit
 ) except -1:
-    cdef bb_walk walk
-    cdef Py_ssize_t i
-    bb_known_refresh()
-    bb_walk_start(&walk, deep, limit)
-    # A second reference each, so that a cycle back to an object finds it among those met.
-    for i in range(count):
-        Py_INCREF(<object>objects[i])
-    try:
-        for i in range(count):
-            bb_walk_visit(&walk, objects[i])
-        bb_walk_run(&walk)
-        return walk.total
-    finally:
-        bb_walk_end(&walk)
-        for i in range(count):
-            Py_DECREF(<object>objects[i])
+    cdef bb_request request = bb_request(
+        objects, count, not deep, False, limit, NULL, NULL, NULL, NULL
+    )
+    return bb_measure(&request)
 
 
-def sizeof(obj, /, *more, bint deep=True, limit=None):
-    """Return the bytes that the allocator was asked for."""
+def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=()):
+    """Return the bytes of memory that objects and everything they refer to take.
+
+    Counted is what the allocator was asked for, each distinct object once, garbage-collector
+    headers and unused room in containers included. Not counted, and not followed, is what is not
+    data: types, modules, functions and code, frames and generators, what a weak reference
+    refers to, and what lives as long as the interpreter (None, small ints, interned names).
+    docs/sizes.md tells what counts for each type.
+
+    Parameters
+    ----------
+    obj, *more
+        Objects to measure as one graph: what they share counts once.
+    deep
+        Whether to follow references. If false, only the objects' own bytes are added up.
+    rounded
+        Whether to count what the allocator takes for each request (its size classes and its
+        headers) instead of what was requested.
+    limit
+        Bytes past which to stop: the result is then above `limit`, and how far is not told.
+    stop
+        Types and objects that are left out, with what only they refer to. A type stands for its
+        subclasses too.
+
+    Returns
+    -------
+    int
+        Bytes.
+
+    Raises
+    ------
+    ValueError
+        If `limit` or a size told by a `__sizeof__` or a registered sizer is negative.
+    TypeError
+        If an argument or a size told is of the wrong type.
+    OverflowError
+        If the sizes add up to more than `sys.maxsize`.
+    MemoryError
+        If there is no memory for the measuring itself: up to 24 bytes for each object.
+    Exception
+        Whatever a `__sizeof__` or a registered sizer raises.
+
+    Notes
+    -----
+    The time is linear in the objects and references reached, a few nanoseconds for each, and
+    nothing is created or changed by looking. No depth of nesting is too deep.
+
+    Thread-safety: safe. Objects that another thread changes meanwhile are counted as they
+    are found; with the GIL nothing changes meanwhile unless a `__sizeof__` or a sizer runs.
+
+    Examples
+    --------
+    >>> text = "x" * 1000
+    >>> sizeof([text] * 10) - sizeof(text)
+    136
+    >>> sizeof([text], [text]) == 2 * sizeof([]) + sizeof(text) + 2 * 8
+    True
+    >>> sizeof(text, limit=100) > 100
+    True
+    >>> sizeof([text, 1.5], stop=[str]) == sizeof([text, 1.5]) - sizeof(text)
+    True
+    """
     cdef tuple objects = (obj, *more)
-    cdef PyObject *pointers[16]
-    cdef Py_ssize_t i, most = -1 if limit is None else limit
-    if len(objects) > 16:
-        raise ValueError
-    for i in range(len(objects)):
-        pointers[i] = <PyObject *>objects[i]
-    return measure(pointers, len(objects), deep, most)
+    cdef bb_request request = bb_request(
+        PySequence_Fast_ITEMS(objects), len(objects), not deep, rounded, -1, NULL, NULL, NULL, NULL
+    )
+    cdef tuple stop_types, stop_objects
+    if limit is not None:
+        if limit < 0:
+            raise ValueError(f"limit must not be negative, got {limit}")
+        request.limit = limit if limit < sys.maxsize else sys.maxsize
+    cdef tuple stops = tuple(stop)
+    if stops:
+        stop_types = tuple([item for item in stops if isinstance(item, type)])
+        stop_objects = tuple([item for item in stops if not isinstance(item, type)])
+        request.stop_types = <PyObject *>stop_types
+        request.stop_objects = <PyObject *>stop_objects
+    return bb_measure(&request)
+
+
+def register_sizer(cls, fn, /):
+    """Tell how to measure the instances of a type that hides memory.
+
+    For types whose memory neither `__sizeof__` nor attributes show: a handle of a C library, a
+    buffer that several objects share. The nearest class of an object's method resolution order
+    that has a function is asked, and it alone: nothing else is charged or followed.
+    NumPy, pyarrow, pandas and torch need no registration; a function registered for one of
+    their types replaces what comes with this package.
+
+    Parameters
+    ----------
+    cls
+        The type. Its subclasses are measured likewise.
+    fn
+        Called with an object; returns a pair `(own_bytes, referents)`: all bytes of the object
+        itself, an int, and the objects to go on with, any iterable. A `MemoryBlock` among them
+        stands for memory that is not an object. None forgets what was registered.
+
+    Raises
+    ------
+    TypeError
+        If `cls` is not a type or `fn` cannot be called.
+
+    Notes
+    -----
+    `fn` runs after the walk over everything else that was found so far, never amid it. What it
+    raises comes out of `sizeof`, or of the cache operation that measured. One call an object.
+
+    Thread-safety: safe; measurements that are running may use the old function or the new one.
+
+    Examples
+    --------
+    >>> class Handle:
+    ...     nbytes = 1_000_000
+    >>> handle = Handle()
+    >>> register_sizer(Handle, lambda handle: (handle.nbytes, ()))
+    >>> sizeof(handle)
+    1000000
+    >>> register_sizer(Handle, None)
+    >>> sizeof(handle) < 1000
+    True
+    """
+    if not isinstance(cls, type):
+        raise TypeError(f"cls must be a type, not {type(cls).__name__}")
+    if fn is not None and not callable(fn):
+        raise TypeError(f"fn must be callable or None, not {type(fn).__name__}")
+    bb_sizers_register(<PyTypeObject *>cls, NULL if fn is None else <PyObject *>fn)

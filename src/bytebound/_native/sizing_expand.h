@@ -2,12 +2,12 @@
  * One object: its own bytes, and what it refers to.
  *
  * Purpose
- *   What the walk does for each object that is not a common leaf, by kind (sizing_types.h).
+ *   What the walk does for each object that is not a common leaf, by its type's record
+ *   (sizing_types.h) and the rules for its kind (sizing_rules.h).
  *
  * Invariants
  *   No Python code runs. In the free-threaded build the caller holds a critical section on the
- *   object. A long container is visited in windows: bb_expand_rest continues where it stopped, and
- *   checks again that there is so much of it left.
+ *   object.
  *
  * Complexity: a window's worth of references, or all of what a tp_traverse visits.
  */
@@ -16,14 +16,13 @@
 
 #include "sizing_walk.h"
 
-/* Charges the object's own bytes, unless it was asked for them, and visits its referents. */
+/* Charges the object's own bytes, and visits its referents unless the walk is shallow. */
 void bb_expand(bb_walk *walk, PyObject *object, const bb_type_info *info);
 
-/* Visits further elements of a container left half-way. */
-void bb_expand_rest(bb_walk *walk, PyObject *object, Py_ssize_t next);
+/* The same, where a __sizeof__ has told the bytes of its own block and what belongs to it. */
+void bb_expand_asked(bb_walk *walk, PyObject *object, const bb_type_info *info, Py_ssize_t nbytes);
 
-/* What sizing_expand.c calls back (in sizing_walk.c). */
-void bb_walk_charge(bb_walk *walk, const void *identity, Py_ssize_t nbytes);
-void bb_walk_push_half_way(bb_walk *walk, PyObject *object, Py_ssize_t next);
+/* Visits further elements of a container left half-way. */
+void bb_expand_rest(bb_walk *walk, PyObject *object, const bb_type_info *info, Py_ssize_t next);
 
 #endif

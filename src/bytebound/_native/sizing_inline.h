@@ -33,9 +33,7 @@
 #endif
 
 /* Whether the object lives as long as the interpreter, so that nobody can be charged for it. */
-static inline int
-bb_is_immortal(PyObject *object)
-{
+static inline int bb_is_immortal(PyObject *object) {
 #if PY_VERSION_HEX >= 0x030C0000
     return _Py_IsImmortal(object) != 0;
 #else
@@ -44,9 +42,7 @@ bb_is_immortal(PyObject *object)
 }
 
 /* Number of digits that an int stores; 0 for zero. */
-static inline Py_ssize_t
-bb_int_digits(PyObject *object)
-{
+static inline Py_ssize_t bb_int_digits(PyObject *object) {
 #if PY_VERSION_HEX >= 0x030C0000
     return (Py_ssize_t)(((PyLongObject *)object)->long_value.lv_tag >> 3);
 #else
@@ -56,30 +52,27 @@ bb_int_digits(PyObject *object)
 }
 
 /* An int of one digit is allocated as the whole struct, padding included; a longer one to the last digit. */
-static inline Py_ssize_t
-bb_int_nbytes(PyObject *object)
-{
+static inline Py_ssize_t bb_int_nbytes(PyObject *object) {
     Py_ssize_t digits = bb_int_digits(object);
 #if PY_VERSION_HEX >= 0x030C0000
     const Py_ssize_t header = offsetof(PyLongObject, long_value.ob_digit);
 #else
     const Py_ssize_t header = offsetof(PyLongObject, ob_digit);
 #endif
-    return digits <= 1 ? (Py_ssize_t)sizeof(PyLongObject) : header + digits * (Py_ssize_t)sizeof(digit);
+    return digits <= 1 ? (Py_ssize_t)sizeof(PyLongObject)
+                       : header + digits * (Py_ssize_t)sizeof(digit);
 }
 
-static inline Py_ssize_t
-bb_bytes_nbytes(PyObject *object)
-{
+static inline Py_ssize_t bb_bytes_nbytes(PyObject *object) {
     return (Py_ssize_t)offsetof(PyBytesObject, ob_sval) + 1 + PyBytes_GET_SIZE(object);
 }
 
-/* An exact str. -1 for the forms of 3.11 that have a second, wide copy: they need the long way. */
-static inline Py_ssize_t
-bb_str_nbytes(PyObject *object)
-{
+/* An exact str. -1 for the forms of 3.11 with a wide copy, or made from one: they need the long way. */
+static inline Py_ssize_t bb_str_nbytes(PyObject *object) {
 #if PY_VERSION_HEX < 0x030C0000
-    if (((PyASCIIObject *)object)->wstr != NULL || !((PyASCIIObject *)object)->state.compact) {
+    void *wide = ((PyASCIIObject *)object)->wstr;
+    if (!((PyASCIIObject *)object)->state.compact ||
+        (wide != NULL && wide != PyUnicode_DATA(object))) {
         return -1;
     }
 #endif
@@ -91,7 +84,8 @@ bb_str_nbytes(PyObject *object)
         return -1;
     }
     PyCompactUnicodeObject *compact = (PyCompactUnicodeObject *)object;
-    Py_ssize_t nbytes = (Py_ssize_t)sizeof(PyCompactUnicodeObject) + (length + 1) * (Py_ssize_t)PyUnicode_KIND(object);
+    Py_ssize_t nbytes = (Py_ssize_t)sizeof(PyCompactUnicodeObject) +
+                        (length + 1) * (Py_ssize_t)PyUnicode_KIND(object);
     if (BB_LOAD_POINTER(&compact->utf8) != NULL) {
         nbytes += compact->utf8_length + 1;
     }
@@ -99,9 +93,7 @@ bb_str_nbytes(PyObject *object)
 }
 
 /* The bytes of a leaf whoever else may hold it; 0 for None and bool; -1 if the object is not a common leaf. */
-static inline Py_ssize_t
-bb_leaf_allocated(PyObject *object)
-{
+static inline Py_ssize_t bb_leaf_allocated(PyObject *object) {
     PyTypeObject *type = Py_TYPE(object);
     if (type == &PyUnicode_Type) {
         return bb_str_nbytes(object);
@@ -122,11 +114,10 @@ bb_leaf_allocated(PyObject *object)
 }
 
 /* The exact bytes of an exact str, bytes, int or float, of None and of a bool; -1 for everything else. */
-static inline Py_ssize_t
-bb_leaf_nbytes(PyObject *object)
-{
+static inline Py_ssize_t bb_leaf_nbytes(PyObject *object) {
     Py_ssize_t nbytes = bb_leaf_allocated(object);
-    if (nbytes > 0 && (bb_is_immortal(object) || (Py_TYPE(object) == &PyUnicode_Type && PyUnicode_CHECK_INTERNED(object)))) {
+    if (nbytes > 0 && (bb_is_immortal(object) ||
+                       (Py_TYPE(object) == &PyUnicode_Type && PyUnicode_CHECK_INTERNED(object)))) {
         return 0;
     }
     return nbytes;

@@ -3,105 +3,266 @@
 
 #include "sizing_layout.h"
 #include "sizing_numpy.h"
+#include "sizing_sizers.h"
+#include "sizing_types.h"
 
 enum { TABLE = 256 }; /* a power of two, several times the number of known types */
 
 typedef struct {
-    PyTypeObject *type;
+    PyTypeObject *type; /* written last */
     bb_kind kind;
 } known_type;
 
 static known_type table[TABLE];
+static PyTypeObject *enum_metatype; /* enum.EnumType, once it is imported */
+static PyObject *by_name;           /* "_member_map_" */
+static PyObject *by_value;          /* "_value2member_map_" */
 
 static size_t place_of(PyTypeObject *type) {
     uintptr_t address = (uintptr_t)type >> 4;
     return (address ^ (address >> 8)) % TABLE;
 }
 
-static void enter(PyTypeObject *type, bb_kind kind) {
+static known_type *find(PyTypeObject *type) {
     size_t place = place_of(type);
-    while (table[place].type != NULL && table[place].type != type) {
+    PyTypeObject *found;
+    while ((found = BB_LOAD_POINTER(&table[place].type)) != NULL && found != type) {
         place = (place + 1) % TABLE;
     }
-    table[place] = (known_type){type, kind};
+    return &table[place];
 }
 
-int bb_known_find(PyTypeObject *base, bb_kind *kind) {
-    for (size_t place = place_of(base); table[place].type != NULL; place = (place + 1) % TABLE) {
-        if (table[place].type == base) {
-            *kind = table[place].kind;
-            return 1;
+static void enter(PyTypeObject *type, bb_kind kind) {
+    known_type *entry = find(type);
+    if (entry->type == NULL) {
+        Py_INCREF(type);
+        entry->kind = kind;
+        __atomic_store_n(&entry->type, type, __ATOMIC_RELEASE);
+    }
+}
+
+bb_kind bb_known_kind(PyTypeObject *known) {
+    return find(known)->kind;
+}
+
+PyTypeObject *bb_known_base(PyTypeObject *type) {
+    PyObject *mro = type->tp_mro;
+    if (mro == NULL) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++) {
+        PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
+        if (BB_LOAD_POINTER(&find(base)->type) != NULL) {
+            return base;
         }
     }
-    return 0;
+    return NULL;
 }
 
-int bb_known_is_trusted(PyTypeObject *owner) {
-    bb_kind kind;
-    return bb_known_find(owner, &kind);
+int bb_known_is_enum(PyTypeObject *type) {
+    PyTypeObject *metatype = BB_LOAD_POINTER(&enum_metatype);
+    return metatype != NULL && PyObject_TypeCheck((PyObject *)type, metatype);
 }
 
-int bb_known_has_sizer(PyTypeObject *Py_UNUSED(type)) {
-    return 0;
-}
-
-static void enter_all(PyTypeObject *const *types, size_t count, bb_kind kind) {
-    for (size_t i = 0; i < count; i++) {
-        enter(types[i], kind);
+static int is_value_of(PyTypeObject *type, PyObject *name, PyObject *object) {
+    PyObject *members = bb_type_attribute(type, name);
+    PyObject *member = NULL;
+    Py_ssize_t position = 0;
+    if (members != NULL && PyDict_Check(members)) {
+        BB_BEGIN_CRITICAL(members);
+        while (PyDict_Next(members, &position, NULL, &member) && member != object) {
+        }
+        BB_END_CRITICAL();
     }
+    Py_XDECREF(members);
+    return member == object;
+}
+
+int bb_known_is_member(PyObject *object) {
+    PyTypeObject *type = Py_TYPE(object);
+    return is_value_of(type, by_name, object) || is_value_of(type, by_value, object);
 }
 
 static void enter_not_data(void) {
     PyTypeObject *const types[] = {
-        &PyType_Type,          &PyModule_Type,       &PyFunction_Type,        &PyCFunction_Type,
-        &PyCode_Type,          &PyFrame_Type,        &PyGen_Type,             &PyCoro_Type,
-        &PyAsyncGen_Type,      &PyStaticMethod_Type, &PyClassMethod_Type,     &PyProperty_Type,
-        &PyGetSetDescr_Type,   &PyMemberDescr_Type,  &PyMethodDescr_Type,     &PyWrapperDescr_Type,
-        &PyClassMethodDescr_Type, Py_TYPE(Py_None),  Py_TYPE(Py_NotImplemented), Py_TYPE(Py_Ellipsis),
-        &PyBool_Type,
+        &PyType_Type,         &PyModule_Type,
+        &PyFunction_Type,     &PyCode_Type,
+        &PyFrame_Type,        &PyGen_Type,
+        &PyCoro_Type,         &PyAsyncGen_Type,
+        &PyStaticMethod_Type, &PyClassMethod_Type,
+        &PyProperty_Type,     &PyGetSetDescr_Type,
+        &PyMemberDescr_Type,  &PyMethodDescr_Type,
+        &PyWrapperDescr_Type, &PyClassMethodDescr_Type,
+        &PyBool_Type,         &Py_GenericAliasType,
+        Py_TYPE(Py_None),     Py_TYPE(Py_NotImplemented),
+        Py_TYPE(Py_Ellipsis),
     };
-    enter_all(types, sizeof(types) / sizeof(types[0]), BB_NOT_DATA);
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        enter(types[i], BB_NOT_DATA);
+    }
 }
 
-int bb_known_prepare(void) {
-    enter_not_data();
-    enter(&PyBaseObject_Type, BB_OBJECT);
-    enter(&PyUnicode_Type, BB_STR);
-    enter(&PyBytes_Type, BB_BYTES);
-    enter(&PyLong_Type, BB_INT);
-    enter(&PyFloat_Type, BB_OBJECT);
-    enter(&PyComplex_Type, BB_OBJECT);
-    enter(&PyByteArray_Type, BB_BYTEARRAY);
-    enter(&PyList_Type, BB_LIST);
-    enter(&PyTuple_Type, BB_TUPLE);
-    enter(&PyDict_Type, BB_DICT);
-    enter(&PySet_Type, BB_SET);
-    enter(&PyFrozenSet_Type, BB_SET);
+static void enter_builtin(void) {
+    const struct {
+        PyTypeObject *type;
+        bb_kind kind;
+    } types[] = {
+        {&PyUnicode_Type, BB_STR},       {&PyBytes_Type, BB_OBJECT},
+        {&PyLong_Type, BB_INT},          {&PyFloat_Type, BB_OBJECT},
+        {&PyComplex_Type, BB_OBJECT},    {&PyByteArray_Type, BB_BYTEARRAY},
+        {&PyList_Type, BB_LIST},         {&PyTuple_Type, BB_TUPLE},
+        {&PyDict_Type, BB_DICT},         {&PySet_Type, BB_SET},
+        {&PyFrozenSet_Type, BB_SET},     {&PyRange_Type, BB_RANGE},
+        {&PyCFunction_Type, BB_BUILTIN}, {&PyODict_Type, BB_ORDERED_DICT},
+    };
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        bb_kind kind = types[i].kind;
+        Py_ssize_t expected = bb_builtin_basic_size(kind);
+        if (expected == 0 || expected == types[i].type->tp_basicsize) {
+            enter(types[i].type, kind);
+        } else if (kind == BB_ORDERED_DICT) {
+            enter(types[i].type, BB_TOLD);
+        }
+    }
+}
+
+/* The iterator over a range of ints past 64 bits, which no C name leads to. */
+static int enter_range_iterator(void) {
+    PyObject *large =
+        PyObject_CallFunction((PyObject *)&PyRange_Type, "N", PyLong_FromUnsignedLongLong(~0ULL));
+    PyObject *iterator = large == NULL ? NULL : PyObject_GetIter(large);
+    Py_XDECREF(large);
+    if (iterator == NULL) {
+        return -1;
+    }
+    if (Py_TYPE(iterator)->tp_basicsize == bb_builtin_basic_size(BB_RANGE_ITERATOR)) {
+        enter(Py_TYPE(iterator), BB_RANGE_ITERATOR);
+    }
+    Py_DECREF(iterator);
     return 0;
+}
+
+int bb_known_prepare(PyTypeObject *memory_block) {
+    by_name = PyUnicode_InternFromString("_member_map_");
+    by_value = PyUnicode_InternFromString("_value2member_map_");
+    if (by_name == NULL || by_value == NULL) {
+        return -1;
+    }
+    enter(memory_block, BB_MEMORY);
+    enter_not_data();
+    enter_builtin();
+    return enter_range_iterator();
+}
+
+/* Types of the standard library, found when their module has been imported. */
+static struct {
+    const char *module;
+    const char *name;
+    bb_kind kind;
+    int base; /* it is the type's base that is meant */
+    int done;
+} wanted[] = {
+    {"_collections", "deque", BB_DEQUE, 0, 0},
+    {"_collections", "defaultdict", BB_DEFAULT_DICT, 0, 0},
+    {"array", "array", BB_TOLD, 0, 0},
+    {"datetime", "date", BB_OBJECT, 0, 0},
+    {"datetime", "time", BB_TIME, 0, 0},
+    {"datetime", "datetime", BB_DATETIME, 0, 0},
+    {"datetime", "timezone", BB_TIMEZONE, 0, 0},
+    {"_decimal", "Decimal", BB_TOLD, 0, 0},
+    {"re", "Pattern", BB_NOT_DATA, 0, 0},
+    {"_io", "BytesIO", BB_BYTES_IO, 0, 0},
+    {"_io", "StringIO", BB_STRING_IO, 0, 0},
+    {"_ctypes", "Structure", BB_CTYPES, 1, 0},
+    {"types", "UnionType", BB_NOT_DATA, 0, 0},
+};
+
+/* A type that a module has, or NULL; never with an exception. */
+static PyTypeObject *module_type(PyObject *modules, const char *module, const char *name) {
+    PyObject *found = PyDict_GetItemString(modules, module);
+    Py_XINCREF(found);
+    PyObject *type = found == NULL ? NULL : PyObject_GetAttrString(found, name);
+    Py_XDECREF(found);
+    if (type != NULL && !PyType_Check(type)) {
+        Py_CLEAR(type);
+    }
+    PyErr_Clear(); /* a module half imported has it later */
+    return (PyTypeObject *)type;
+}
+
+static int refresh_stdlib(PyObject *modules) {
+    int added = 0;
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        if (wanted[i].done) {
+            continue;
+        }
+        PyTypeObject *found = module_type(modules, wanted[i].module, wanted[i].name);
+        if (found == NULL) {
+            continue;
+        }
+        PyTypeObject *type = wanted[i].base ? found->tp_base : found;
+        Py_ssize_t expected = bb_stdlib_basic_size(wanted[i].kind);
+        if (expected == 0 || expected == type->tp_basicsize) {
+            enter(type, wanted[i].kind);
+            if (wanted[i].kind == BB_TIMEZONE) {
+                bb_timezone_prepare(type);
+            }
+        }
+        Py_DECREF(found);
+        wanted[i].done = added = 1;
+    }
+    return added;
+}
+
+static int refresh_enum(PyObject *modules) {
+    if (enum_metatype != NULL) {
+        return 0;
+    }
+    PyTypeObject *metatype = module_type(modules, "enum", "EnumType");
+    __atomic_store_n(&enum_metatype, metatype, __ATOMIC_RELEASE); /* and keeps the reference */
+    return metatype != NULL;
 }
 
 static int refresh_numpy(PyObject *modules) {
     static int done = 0;
-    PyTypeObject *array, *scalar;
-    if (done) {
+    bb_numpy_types types;
+    if (done || !bb_numpy_prepare(modules, &types)) {
         return 0;
     }
-    int found = bb_numpy_prepare(modules, &array, &scalar);
-    if (found == 1) {
-        enter(array, BB_NDARRAY);
-        enter(scalar, BB_OBJECT);
-        done = 1;
-        bb_type_generation++;
+    enter(types.array, BB_ARRAY);
+    enter(types.scalar, BB_OBJECT);
+    enter(types.dtype, BB_DTYPE);
+    enter(types.record, BB_VOID);
+    enter(types.text, BB_NUMPY_STR);
+    enter(types.boolean, BB_NOT_DATA);
+    done = 1;
+    return 1;
+}
+
+static int refresh(PyObject *modules) {
+    int added = refresh_stdlib(modules);
+    added |= refresh_enum(modules);
+    added |= refresh_numpy(modules);
+    if (added) {
+        bb_types_forget();
     }
-    return found < 0 ? -1 : 0;
+    return bb_sizers_refresh(modules);
 }
 
 int bb_known_refresh(void) {
     static Py_ssize_t modules_met = 0;
+    static char busy = 0; /* one at a time; the other measures by what is known so far */
     PyObject *modules = PyImport_GetModuleDict();
-    if (modules == NULL || !PyDict_CheckExact(modules) || PyDict_GET_SIZE(modules) == modules_met) {
+    if (modules == NULL || !PyDict_CheckExact(modules)) {
         return 0;
     }
-    modules_met = PyDict_GET_SIZE(modules);
-    return refresh_numpy(modules);
+    Py_ssize_t count = PyDict_GET_SIZE(modules);
+    if (count == __atomic_load_n(&modules_met, __ATOMIC_RELAXED) ||
+        __atomic_test_and_set(&busy, __ATOMIC_ACQUIRE)) {
+        return 0;
+    }
+    int result = refresh(modules);
+    __atomic_store_n(&modules_met, result == 1 ? -1 : count, __ATOMIC_RELAXED);
+    __atomic_clear(&busy, __ATOMIC_RELEASE);
+    return result < 0 ? -1 : 0;
 }

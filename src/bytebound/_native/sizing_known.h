@@ -1,38 +1,43 @@
 /*
- * The types that are measured by knowledge of their layout, and the registered sizers.
+ * The types that are measured by knowledge of their layout.
  *
  * Purpose
- *   Which base types are known, what each of them is, and which modules they come from. Nothing is
+ *   Which types are known, what each of them is, and which modules they come from. Nothing is
  *   imported for it: a module's types are looked up once it is in sys.modules.
  *
  * Layout
  *   A small open-addressed table from type to kind. Built-in types are entered when this module is
  *   imported, others when the number of imported modules has changed since the last measurement.
+ *   Entries are never removed, and hold a reference.
  *
  * Invariants
  *   A type is entered only if its basic size is the one that the mirrored layout has.
- *   bb_known_find and bb_known_is_trusted run no Python code.
+ *   Only bb_known_prepare and bb_known_refresh run Python code. In the free-threaded build they
+ *   take turns, and a reader sees an entry whole or not at all.
  */
 #ifndef BYTEBOUND_SIZING_KNOWN_H
 #define BYTEBOUND_SIZING_KNOWN_H
 
 #include <Python.h>
 
-#include "sizing_types.h"
+#include "sizing_rules.h"
 
 /* -1 with an exception set. Called once, when the module is imported. */
-int bb_known_prepare(void);
+int bb_known_prepare(PyTypeObject *memory_block);
 
 /* Enters the types of modules imported since the last call. -1 with an exception set. */
 int bb_known_refresh(void);
 
-/* Whether the base type is known, and as what. */
-int bb_known_find(PyTypeObject *base, bb_kind *kind);
+/* What a type is that bb_known_base returned. */
+bb_kind bb_known_kind(PyTypeObject *known);
 
-/* Whether a C __sizeof__ that this type defines is known to run no Python code. */
-int bb_known_is_trusted(PyTypeObject *owner);
+/* The first of a type's bases, itself included, that is known; NULL if none is. */
+PyTypeObject *bb_known_base(PyTypeObject *type);
 
-/* Whether a sizer was registered for the type or one of its bases. */
-int bb_known_has_sizer(PyTypeObject *type);
+/* Whether the type is an enumeration. */
+int bb_known_is_enum(PyTypeObject *type);
+
+/* Whether a member is one that its class keeps, by name or by value. */
+int bb_known_is_member(PyObject *object);
 
 #endif

@@ -38,7 +38,8 @@ PyObject **bb_dict_slot(PyObject *object) {
     }
     if (offset < 0) { /* counted from the end of a variable-sized object */
         Py_ssize_t length = ((PyVarObject *)object)->ob_size;
-        Py_ssize_t nbytes = type->tp_basicsize + (length < 0 ? -length : length) * type->tp_itemsize;
+        Py_ssize_t nbytes =
+            type->tp_basicsize + (length < 0 ? -length : length) * type->tp_itemsize;
         offset += (nbytes + 7) & ~(Py_ssize_t)7;
     }
     return (PyObject **)((char *)object + offset);
@@ -272,8 +273,7 @@ static int dicts_agree(void) {
     PyObject *general = PyDict_New(), *unicode = PyDict_New();
     int agree = -1;
     if (key != NULL && general != NULL && unicode != NULL &&
-        PyDict_SetItem(unicode, key, Py_None) == 0 &&
-        PyDict_SetItem(general, Py_None, key) == 0) {
+        PyDict_SetItem(unicode, key, Py_None) == 0 && PyDict_SetItem(general, Py_None, key) == 0) {
         agree = view_agrees(unicode, key, Py_None);
         agree = agree == 1 ? view_agrees(general, Py_None, key) : agree;
     }

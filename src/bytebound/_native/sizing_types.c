@@ -3,6 +3,7 @@
 
 #include "sizing_known.h"
 #include "sizing_layout.h"
+#include "sizing_sizers.h"
 
 #ifndef Py_T_OBJECT_EX
 #include <structmember.h>
@@ -22,10 +23,15 @@ static BB_THREAD_LOCAL bb_type_cache type_cache;
 static traverseproc class_traverse;  /* what a class statement gives: subtype_traverse */
 static destructor class_deallocator; /* likewise: subtype_dealloc */
 static PyObject *sizeof_name;        /* "__sizeof__" */
+static PyObject *fields_name;        /* "n_fields" */
 static PyObject *object_sizeof;      /* object.__sizeof__ */
 
 bb_type_cache *bb_types_here(void) {
     return &type_cache;
+}
+
+void bb_types_forget(void) {
+    __atomic_add_fetch(&bb_type_generation, 1, __ATOMIC_RELAXED);
 }
 
 int bb_types_prepare(void) {
@@ -37,21 +43,49 @@ int bb_types_prepare(void) {
     class_deallocator = ((PyTypeObject *)sample)->tp_dealloc;
     Py_DECREF(sample);
     sizeof_name = PyUnicode_InternFromString("__sizeof__");
-    if (sizeof_name == NULL) {
+    fields_name = PyUnicode_InternFromString("n_fields");
+    if (sizeof_name == NULL || fields_name == NULL) {
         return -1;
     }
     object_sizeof = PyObject_GetAttr((PyObject *)&PyBaseObject_Type, sizeof_name);
     return object_sizeof == NULL ? -1 : 0;
 }
 
-/* Whether a class statement (or a call of type) made it, so that its layout is its base's and more. */
+PyObject *bb_type_attribute(PyTypeObject *type, PyObject *name) {
+#if PY_VERSION_HEX >= 0x030D0000
+    return _PyType_LookupRef(type, name);
+#else
+    PyObject *attribute = _PyType_Lookup(type, name);
+    Py_XINCREF(attribute);
+    return attribute;
+#endif
+}
+
+PyObject *bb_type_sizeof(PyTypeObject *type) {
+    return bb_type_attribute(type, sizeof_name);
+}
+
+/* Whether a class statement (or a call of type) made it: its layout is its base's and more. */
 static int is_class(PyTypeObject *type) {
     return (type->tp_flags & Py_TPFLAGS_HEAPTYPE) && type->tp_base != NULL &&
            type->tp_dealloc == class_deallocator &&
            (type->tp_traverse == class_traverse || !PyType_IS_GC(type));
 }
 
-/* Whether looking a name up in the class compares keys by identity or as str, whoever wrote it. */
+/* Whether the keys of a namespace are compared by identity or as str, whoever wrote it. */
+static int namespace_is_plain(PyObject *namespace) {
+    PyObject *key;
+    Py_ssize_t position = 0;
+    int plain = 1;
+    BB_BEGIN_CRITICAL(namespace);
+    while (plain && PyDict_Next(namespace, &position, &key, NULL)) {
+        plain = PyUnicode_CheckExact(key);
+    }
+    BB_END_CRITICAL();
+    return plain;
+}
+
+/* Whether looking a name up in the class runs no Python code. */
 static int lookup_is_plain(PyTypeObject *type) {
     PyObject *mro = type->tp_mro;
     if (mro == NULL) {
@@ -59,58 +93,44 @@ static int lookup_is_plain(PyTypeObject *type) {
     }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(mro); i++) {
         PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
-        PyObject *key;
-        Py_ssize_t position = 0;
-        if (base->tp_dict == NULL || !(base->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
-            continue; /* of C, and kept elsewhere for the built-in ones since 3.12 */
-        }
-        int plain = 1;
-        BB_BEGIN_CRITICAL(base->tp_dict);
-        while (plain && PyDict_Next(base->tp_dict, &position, &key, NULL)) {
-            plain = PyUnicode_CheckExact(key);
-        }
-        BB_END_CRITICAL();
-        if (!plain) {
+        /* Namespaces of static types cannot be written to, and are elsewhere since 3.12. */
+        if ((base->tp_flags & Py_TPFLAGS_HEAPTYPE) && base->tp_dict != NULL &&
+            !namespace_is_plain(base->tp_dict)) {
             return 0;
         }
     }
     return 1;
 }
 
-/* The class attribute, unbound; borrowed from the class. */
-static PyObject *class_attribute(PyTypeObject *type, PyObject *name) {
-    return _PyType_Lookup(type, name);
+/* The type that defines a C function of a class, if `descriptor` is one. */
+static PyTypeObject *function_owner(PyObject *descriptor) {
+    return Py_TYPE(descriptor) == &PyMethodDescr_Type ? PyDescr_TYPE(descriptor) : NULL;
 }
 
-/* The C function behind a __sizeof__, if it is one that takes nothing else. */
 static PyCFunction plain_function(PyObject *descriptor) {
-    if (Py_TYPE(descriptor) != &PyMethodDescr_Type) {
-        return NULL;
-    }
     PyMethodDef *method = ((PyMethodDescrObject *)descriptor)->d_method;
     return method->ml_flags == METH_NOARGS ? method->ml_meth : NULL;
 }
 
-/* Kinds whose own bytes this module knows better than their own __sizeof__. */
-static int is_native(bb_kind kind) {
-    return kind > BB_TRAVERSE;
-}
-
-static void classify_own(bb_type_info *info, PyTypeObject *base) {
-    PyObject *told = class_attribute(info->type, sizeof_name);
-    if (told == object_sizeof || told == NULL) {
+/* Who tells the own bytes, given the nearest base that is known (NULL: none is). */
+static void classify_own(bb_type_info *info, PyTypeObject *known) {
+    PyObject *descriptor = bb_type_sizeof(info->type);
+    PyTypeObject *owner = descriptor == NULL ? NULL : function_owner(descriptor);
+    info->own = BB_OWN_ASKED;
+    if (descriptor == NULL || descriptor == object_sizeof) {
         info->own = BB_OWN_NATIVE;
-        return;
+    } else if (owner != NULL && known != NULL &&
+               (PyType_IsSubtype(known, owner) || bb_known_base(owner) == owner)) {
+        info->own = info->kind == BB_TOLD ? BB_OWN_TOLD : BB_OWN_NATIVE;
     }
-    PyTypeObject *owner = Py_TYPE(told) == &PyMethodDescr_Type ? PyDescr_TYPE(told) : NULL;
-    if (is_native(info->kind) && owner == base) {
-        info->own = BB_OWN_NATIVE;
-    } else if (owner != NULL && bb_known_is_trusted(owner) && plain_function(told) != NULL) {
-        info->own = BB_OWN_TOLD;
-        info->told = plain_function(told);
-    } else {
-        info->own = BB_OWN_ASKED;
+    if (info->managed_dict && !bb_layout_known && info->own == BB_OWN_NATIVE) {
+        info->own = BB_OWN_TOLD; /* object.__sizeof__ knows of an array in the object's block */
     }
+    if (info->own == BB_OWN_TOLD) {
+        info->told = owner == NULL ? NULL : plain_function(descriptor);
+        info->own = info->told == NULL ? BB_OWN_ASKED : BB_OWN_TOLD;
+    }
+    Py_XDECREF(descriptor);
 }
 
 static int add_slots(bb_type_info *info, PyTypeObject *type) {
@@ -127,38 +147,61 @@ static int add_slots(bb_type_info *info, PyTypeObject *type) {
     return 0;
 }
 
-/* Goes down to the base that gives the layout, collecting what each class on the way adds. */
+/*
+ * Goes down to the base that gives the layout, collecting what each class on the way adds. With
+ * more slots than the record has bits, or an unknown layout of attributes, the class is its own
+ * base: its tp_traverse visits all of them.
+ */
 static PyTypeObject *find_base(bb_type_info *info) {
     PyTypeObject *base = info->type;
-    int slots_fit = 1;
     while (is_class(base)) {
-        slots_fit = slots_fit && add_slots(info, base) == 0;
+        if (add_slots(info, base) < 0 || !bb_layout_known) {
+            info->slots = 0;
+            return info->type;
+        }
         base = base->tp_base;
-    }
-    if (!slots_fit) { /* more slots than the record has bits: as tp_traverse sees it */
-        info->slots = 0;
-        return info->type;
     }
     return base;
 }
 
-static void classify_dict(bb_type_info *info, PyTypeObject *base) {
-    if (info->type->tp_dictoffset == 0 || (base != info->type && base->tp_dictoffset != 0)) {
-        return; /* none, or the base's own, which its tp_traverse visits */
+/* Which rule finds the referents, and whether it finds the __dict__ too. */
+static void classify_follow(bb_type_info *info, PyTypeObject *base, PyTypeObject *known) {
+    info->follow = info->kind;
+    if (PyType_IS_GC(base) && base->tp_traverse != NULL &&
+        (known == NULL || bb_rules[info->kind].visit == NULL ||
+         base->tp_traverse != known->tp_traverse)) {
+        info->follow = BB_TRAVERSE;
+        info->traverse = base->tp_traverse;
+        info->dict_keys = (base->tp_flags & Py_TPFLAGS_DICT_SUBCLASS) != 0;
     }
-    if (info->type->tp_flags & Py_TPFLAGS_MANAGED_DICT) {
-        info->managed_dict = 1;
-    } else if (base != info->type || info->traverse == NULL) {
-        info->placed_dict = 1;
+    if (info->type->tp_dictoffset == 0 || (info->traverse != NULL && base->tp_dictoffset != 0)) {
+        return; /* none, or one that the base visits */
     }
+    info->managed_dict = (info->type->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0;
+    info->placed_dict = !info->managed_dict;
 }
 
-static bb_kind kind_of(PyTypeObject *base) {
-    bb_kind kind;
-    if (bb_known_find(base, &kind)) {
-        return kind;
+/* The fields that a structure sequence has room for; ob_size tells only of the visible ones. */
+static Py_ssize_t count_fields(PyTypeObject *type) {
+    PyObject *fields = bb_type_attribute(type, fields_name);
+    Py_ssize_t count = -1;
+    if (fields != NULL && PyLong_CheckExact(fields)) {
+        count = PyLong_AsSsize_t(fields);
+        PyErr_Clear();
     }
-    return PyType_IS_GC(base) && base->tp_traverse != NULL ? BB_TRAVERSE : BB_OBJECT;
+    Py_XDECREF(fields);
+    return count < 0 ? -1 : count;
+}
+
+static void classify_kind(bb_type_info *info, PyTypeObject *base, PyTypeObject *known) {
+    info->kind = known == NULL ? BB_OBJECT : bb_known_kind(known);
+    info->exact = known == info->type || known == NULL;
+    info->items = -1;
+    if (info->kind == BB_TUPLE && base != known) { /* made in C: as os.stat_result is */
+        info->items = count_fields(info->type);
+        info->kind = info->items < 0 ? BB_TUPLE : BB_STRUCTSEQ;
+        info->exact |= info->items >= 0;
+    }
 }
 
 const bb_type_info *bb_type_classify(bb_type_cache *cache, PyTypeObject *type, int may_call) {
@@ -168,16 +211,16 @@ const bb_type_info *bb_type_classify(bb_type_cache *cache, PyTypeObject *type, i
     bb_type_info info = {.type = type};
     info.generation = __atomic_load_n(&bb_type_generation, __ATOMIC_RELAXED);
     PyTypeObject *base = find_base(&info);
-    info.kind = kind_of(base);
-    info.exact = base == type;
+    PyTypeObject *known = bb_known_base(type);
+    classify_kind(&info, base, known);
     info.header = bb_header_nbytes(type);
     if (info.kind != BB_NOT_DATA) {
-        info.traverse = info.kind == BB_TRAVERSE ? base->tp_traverse : NULL;
-        classify_dict(&info, base);
-        classify_own(&info, base);
-        if (bb_known_has_sizer(type)) {
-            info.own = BB_OWN_SIZER;
-        }
+        classify_follow(&info, base, known);
+        classify_own(&info, known);
+        info.member = bb_known_is_enum(type);
+    }
+    if (bb_sizers_have(type)) {
+        info.own = BB_OWN_SIZER;
     }
     info.version = bb_type_version(type); /* after the lookup, which gives it one */
     bb_type_info *place = &cache->infos[bb_type_place(type)];

@@ -10,7 +10,7 @@
  *   A direct-mapped cache, one a thread in the free-threaded build (so it needs no lock), one for
  *   the process otherwise. A record holds no reference: it counts only as long as the type has
  *   the version tag it had, which CPython changes with every change to the class, and as long as
- *   no sizer was registered since.
+ *   no type was made known and no sizer registered since.
  *
  * Invariants
  *   bb_type_get runs no Python code unless asked to; where it would need some (a class whose
@@ -25,42 +25,32 @@
 
 #include <stdint.h>
 
-/* What an object consists of, by the nearest base that was not made by a class statement. */
-typedef enum bb_kind {
-    BB_NOT_DATA, /* not charged, not followed */
-    BB_OBJECT,   /* its own block only, and what slots and attributes hold */
-    BB_TRAVERSE, /* likewise, and what tp_traverse visits */
-    BB_STR,
-    BB_BYTES,
-    BB_INT,
-    BB_BYTEARRAY,
-    BB_LIST,
-    BB_TUPLE,
-    BB_DICT,
-    BB_SET,
-    BB_NDARRAY,
-} bb_kind;
+#include "sizing_rules.h"
 
 /* Who knows the own bytes of an object. */
 typedef enum bb_own {
-    BB_OWN_NATIVE, /* this module */
-    BB_OWN_TOLD,   /* a C __sizeof__ of the standard library, which runs no Python code */
+    BB_OWN_NATIVE, /* its rule */
+    BB_OWN_TOLD,   /* a C __sizeof__ of a known type, which runs no Python code */
     BB_OWN_ASKED,  /* some other __sizeof__: called after the walk */
-    BB_OWN_SIZER,  /* a registered sizer: called after the walk */
+    BB_OWN_SIZER,  /* a registered sizer: called after the walk, tells the referents too */
 } bb_own;
 
 typedef struct bb_type_info {
     PyTypeObject *type;
     unsigned int version;
     unsigned int generation;
-    uint8_t kind;
-    uint8_t own;
-    uint8_t exact;         /* the base itself: not allocated by PyType_GenericAlloc */
+    uint8_t kind;          /* the rule for own bytes: that of the nearest known base */
+    uint8_t follow;        /* the rule for referents; BB_TRAVERSE where a base has its own */
+    uint8_t own;           /* bb_own */
+    uint8_t exact;         /* the known type itself: not allocated by PyType_GenericAlloc */
     uint8_t managed_dict;  /* attributes as bb_attributes_get knows them */
     uint8_t placed_dict;   /* a __dict__ slot that bb_dict_slot finds */
+    uint8_t dict_keys;     /* a dict whose tp_traverse leaves out keys that are str */
+    uint8_t member;        /* an enumeration's: not charged to who holds a member */
+    Py_ssize_t items;      /* of a structure sequence, hidden ones too; else -1: ob_size */
     Py_ssize_t header;     /* bytes in front of the object */
     uint64_t slots;        /* bit i: the i-th word of the object is a __slots__ entry */
-    traverseproc traverse; /* of the base; NULL unless BB_TRAVERSE */
+    traverseproc traverse; /* of the base; NULL unless `follow` is BB_TRAVERSE */
     PyCFunction told;      /* NULL unless BB_OWN_TOLD */
 } bb_type_info;
 
@@ -72,6 +62,7 @@ typedef struct bb_type_cache {
 
 /* Raised whenever a record may have become wrong for another reason than a change of its class. */
 extern unsigned int bb_type_generation;
+void bb_types_forget(void);
 
 /* -1 with an exception set. Called once, when the module is imported. */
 int bb_types_prepare(void);
@@ -79,9 +70,16 @@ int bb_types_prepare(void);
 /* This thread's cache. */
 bb_type_cache *bb_types_here(void);
 
+/* What a class gives its instances under a name, unbound; a new reference; NULL if nothing, never
+ * with an exception. */
+PyObject *bb_type_attribute(PyTypeObject *type, PyObject *name);
+
+/* The same for "__sizeof__". */
+PyObject *bb_type_sizeof(PyTypeObject *type);
+
 /*
- * The record of a type that is not in the cache. NULL with an exception set on an error; NULL
- * without one if that would take Python code and `may_call` is 0.
+ * The record of a type that is not in the cache. NULL if that would take Python code, and
+ * `may_call` is 0.
  */
 const bb_type_info *bb_type_classify(bb_type_cache *cache, PyTypeObject *type, int may_call);
 

@@ -5,30 +5,30 @@
 #include "sizing_inline.h"
 #include "sizing_known.h"
 #include "sizing_layout.h"
+#include "sizing_sizers.h"
 
-enum { BB_HALF_WAY = 1 }; /* the bit that tells a container left half-way */
+enum { HALF_WAY = 1 }; /* the bit that tells a container left half-way */
 
-void bb_walk_start(bb_walk *walk, int deep, Py_ssize_t limit) {
+static void start(bb_walk *walk, const bb_request *request) {
     walk->total = 0;
-    walk->limit = limit < 0 ? PY_SSIZE_T_MAX : limit;
-    walk->shallow = !deep;
-    walk->error = 0;
-    walk->visitor = NULL;
-    walk->context = NULL;
+    walk->limit = request->limit < 0 ? PY_SSIZE_T_MAX : request->limit;
+    walk->error = BB_FINE;
+    walk->request = request;
     walk->types = bb_types_here();
+    walk->kept = NULL;
     bb_seen_start(&walk->seen);
     bb_pending_start(&walk->pending);
     bb_pending_start(&walk->deferred);
 }
 
-void bb_walk_end(bb_walk *walk) {
+static void end(bb_walk *walk) {
 #ifdef Py_GIL_DISABLED
     uintptr_t word;
     while ((word = bb_pending_pop(&walk->pending)) != 0) {
-        if (word & BB_HALF_WAY) {
+        if (word & HALF_WAY) {
             bb_pending_pop(&walk->pending);
         }
-        Py_DECREF((PyObject *)(word & ~(uintptr_t)BB_HALF_WAY));
+        Py_DECREF((PyObject *)(word & ~(uintptr_t)HALF_WAY));
     }
 #endif
     PyObject *object;
@@ -38,11 +38,12 @@ void bb_walk_end(bb_walk *walk) {
     bb_pending_end(&walk->pending);
     bb_pending_end(&walk->deferred);
     bb_seen_end(&walk->seen);
+    Py_CLEAR(walk->kept);
 }
 
-static void push(bb_walk *walk, PyObject *object) {
-    if (bb_pending_push(&walk->pending, (uintptr_t)object) < 0) {
-        walk->error = 1;
+static void push(bb_walk *walk, PyObject *object, uintptr_t bit) {
+    if (bb_pending_push(&walk->pending, (uintptr_t)object | bit) < 0) {
+        walk->error = BB_NO_MEMORY;
         return;
     }
 #ifdef Py_GIL_DISABLED
@@ -52,25 +53,57 @@ static void push(bb_walk *walk, PyObject *object) {
 
 void bb_walk_push_half_way(bb_walk *walk, PyObject *object, Py_ssize_t next) {
     if (bb_pending_push(&walk->pending, (uintptr_t)next) < 0) {
-        walk->error = 1;
+        walk->error = BB_NO_MEMORY;
         return;
     }
-    push(walk, (PyObject *)((uintptr_t)object));
-    if (walk->error) {
+    push(walk, object, HALF_WAY);
+    if (walk->error != BB_FINE) {
         bb_pending_pop(&walk->pending);
-        return;
     }
-    walk->pending.top->words[walk->pending.used - 1] |= BB_HALF_WAY;
 }
 
 void bb_walk_charge(bb_walk *walk, const void *identity, Py_ssize_t nbytes) {
     if (__builtin_add_overflow(walk->total, nbytes, &walk->total)) {
         walk->total = PY_SSIZE_T_MAX;
-        walk->error = 1;
+        walk->error = BB_TOO_LARGE;
+        return;
     }
-    if (walk->visitor != NULL && walk->visitor(walk->context, identity, nbytes) < 0) {
-        walk->error = 1;
+    const bb_request *request = walk->request;
+    if (request->visitor != NULL && request->visitor(request->context, identity, nbytes) < 0) {
+        walk->error = BB_STOPPED;
     }
+}
+
+/* 1 if the address was not met before. */
+static int is_new(bb_walk *walk, const void *identity) {
+    int added = bb_seen_add(&walk->seen, identity);
+    if (added < 0) {
+        walk->error = BB_NO_MEMORY;
+    }
+    return added > 0;
+}
+
+/* Whether the object is of a type that the user wants left out. */
+static int is_stopped(bb_walk *walk, PyObject *object) {
+    PyObject *types = walk->request->stop_types;
+    for (Py_ssize_t i = 0; types != NULL && i < PyTuple_GET_SIZE(types); i++) {
+        if (PyType_IsSubtype(Py_TYPE(object), (PyTypeObject *)PyTuple_GET_ITEM(types, i))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What the allocator takes for a leaf. */
+static Py_ssize_t leaf_taken(PyObject *object, Py_ssize_t nbytes) {
+    bb_tally tally = {0, 1};
+    bb_tally outside = {0, 0};
+    if (Py_TYPE(object) == &PyUnicode_Type) {
+        bb_str_blocks(object, &outside);
+        bb_str_blocks(object, &tally);
+    }
+    bb_tally_block(&tally, nbytes - outside.nbytes);
+    return tally.nbytes;
 }
 
 void bb_walk_visit(bb_walk *walk, PyObject *object) {
@@ -78,28 +111,37 @@ void bb_walk_visit(bb_walk *walk, PyObject *object) {
     if (nbytes == 0) {
         return;
     }
-    if (Py_REFCNT(object) != 1) {
+    /* With one reference it is met once; nothing is sure of a layout that is not known. */
+    if (Py_REFCNT(object) != 1 || !bb_layout_known) {
         if (bb_is_immortal(object) ||
             (Py_TYPE(object) == &PyUnicode_Type && PyUnicode_CHECK_INTERNED(object))) {
             return;
         }
-        int added = bb_seen_add(&walk->seen, object);
-        if (added <= 0) {
-            walk->error |= added < 0;
+        if (!is_new(walk, object)) {
             return;
         }
     }
-    if (nbytes > 0) {
-        bb_walk_charge(walk, object, nbytes);
+    if (walk->request->stop_types != NULL && is_stopped(walk, object)) {
+        return;
+    }
+    if (nbytes < 0) {
+        push(walk, object, 0);
     } else {
-        push(walk, object);
+        bb_walk_charge(walk, object, walk->request->rounded ? leaf_taken(object, nbytes) : nbytes);
+    }
+}
+
+void bb_walk_visit_memory(bb_walk *walk, uintptr_t address, Py_ssize_t nbytes) {
+    const void *identity = (const void *)(address & ~(uintptr_t)1); /* the set keeps that bit */
+    if (identity != NULL && nbytes > 0 && is_new(walk, identity)) {
+        bb_walk_charge(walk, identity, walk->request->rounded ? bb_taken_raw(nbytes) : nbytes);
     }
 }
 
 /* Keeps an object for when nothing is pending. */
 static void defer(bb_walk *walk, PyObject *object) {
     if (bb_pending_push(&walk->deferred, (uintptr_t)object) < 0) {
-        walk->error = 1;
+        walk->error = BB_NO_MEMORY;
         return;
     }
     Py_INCREF(object);
@@ -116,16 +158,22 @@ static void expand_or_defer(bb_walk *walk, PyObject *object) {
     BB_END_CRITICAL();
 }
 
+static void expand_rest(bb_walk *walk, PyObject *object) {
+    Py_ssize_t next = (Py_ssize_t)bb_pending_pop(&walk->pending);
+    const bb_type_info *info = bb_type_get(walk->types, Py_TYPE(object), 0);
+    if (info != NULL) {
+        BB_BEGIN_CRITICAL(object);
+        bb_expand_rest(walk, object, info, next);
+        BB_END_CRITICAL();
+    }
+}
+
 static void drain(bb_walk *walk) {
     uintptr_t word;
-    while (walk->total <= walk->limit && !walk->error &&
-           (word = bb_pending_pop(&walk->pending)) != 0) {
-        PyObject *object = (PyObject *)(word & ~(uintptr_t)BB_HALF_WAY);
-        if (word & BB_HALF_WAY) {
-            Py_ssize_t next = (Py_ssize_t)bb_pending_pop(&walk->pending);
-            BB_BEGIN_CRITICAL(object);
-            bb_expand_rest(walk, object, next);
-            BB_END_CRITICAL();
+    while (!bb_walk_is_over(walk) && (word = bb_pending_pop(&walk->pending)) != 0) {
+        PyObject *object = (PyObject *)(word & ~(uintptr_t)HALF_WAY);
+        if (word & HALF_WAY) {
+            expand_rest(walk, object);
         } else {
             expand_or_defer(walk, object);
         }
@@ -135,72 +183,171 @@ static void drain(bb_walk *walk) {
     }
 }
 
-/* The own bytes by a __sizeof__ that may run Python code. -1 with an exception set. */
-static Py_ssize_t asked_nbytes(PyObject *object, const bb_type_info *info) {
-    Py_ssize_t header = info->header; /* the record may be gone after the call */
-    PyObject *told = PyObject_CallMethod(object, "__sizeof__", NULL);
-    if (told == NULL) {
+/* A size that Python code gave. -1 with an exception set, naming the type. */
+static Py_ssize_t checked_size(PyObject *size, PyTypeObject *type, const char *teller) {
+    if (!PyLong_Check(size)) {
+        PyErr_Format(PyExc_TypeError, "%s of %.200s returned %.200s, not an int", teller,
+                     type->tp_name, Py_TYPE(size)->tp_name);
         return -1;
     }
-    if (!PyLong_Check(told)) {
-        PyErr_Format(PyExc_TypeError, "%.200s.__sizeof__() returned %.200s, not an int",
-                     Py_TYPE(object)->tp_name, Py_TYPE(told)->tp_name);
-        Py_DECREF(told);
-        return -1;
+    Py_ssize_t nbytes = PyLong_AsSsize_t(size);
+    if (nbytes < 0 && !PyErr_Occurred()) {
+        PyErr_Format(PyExc_ValueError, "%s of %.200s returned a negative size", teller,
+                     type->tp_name);
+    } else if (nbytes < 0 && PyErr_ExceptionMatches(PyExc_OverflowError)) {
+        PyErr_Format(PyExc_OverflowError, "%s of %.200s returned a size past sys.maxsize", teller,
+                     type->tp_name);
     }
-    Py_ssize_t nbytes = PyLong_AsSsize_t(told);
-    Py_DECREF(told);
-    if (nbytes < 0) {
-        if (!PyErr_Occurred()) {
-            PyErr_Format(PyExc_ValueError, "%.200s.__sizeof__() returned a negative size",
-                         Py_TYPE(object)->tp_name);
-        }
-        return -1;
-    }
-    return nbytes + header;
+    return nbytes;
 }
 
-static int resolve(bb_walk *walk, PyObject *object) {
-    const bb_type_info *info = bb_type_get(walk->types, Py_TYPE(object), 1);
-    if (info == NULL) {
+/* Calls the __sizeof__ of an object's class. -1 with an exception set. */
+static Py_ssize_t ask(PyObject *object) {
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject *function = bb_type_sizeof(type);
+    if (function == NULL) {
+        PyErr_Format(PyExc_TypeError, "%.200s has no __sizeof__", type->tp_name);
         return -1;
     }
-    if (info->own >= BB_OWN_ASKED) {
-        Py_ssize_t nbytes = asked_nbytes(object, info);
-        if (nbytes < 0) {
-            return -1;
+    descrgetfunc get = Py_TYPE(function)->tp_descr_get;
+    if (get != NULL) {
+        Py_SETREF(function, get(function, object, (PyObject *)type));
+    }
+    PyObject *size = function == NULL ? NULL : PyObject_CallNoArgs(function);
+    Py_XDECREF(function);
+    if (size == NULL) {
+        return -1;
+    }
+    Py_ssize_t nbytes = checked_size(size, type, "__sizeof__");
+    Py_DECREF(size);
+    return nbytes;
+}
+
+/*
+ * Calls a registered sizer, `fn(object) -> (own_bytes, referents)`, and charges what it told. The
+ * referents as a list that the walk keeps, so that no address is used again; NULL with an
+ * exception set.
+ */
+static PyObject *ask_sizer(bb_walk *walk, PyObject *object, PyObject *function) {
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject *told = PyObject_CallOneArg(function, object);
+    PyObject *referents = NULL;
+    if (told == NULL || (walk->kept == NULL && (walk->kept = PyList_New(0)) == NULL)) {
+        Py_XDECREF(told);
+        return NULL;
+    }
+    if (!PyTuple_Check(told) || PyTuple_GET_SIZE(told) != 2) {
+        PyErr_Format(PyExc_TypeError, "the sizer of %.200s must return (own_bytes, referents)",
+                     type->tp_name);
+    } else {
+        Py_ssize_t nbytes = checked_size(PyTuple_GET_ITEM(told, 0), type, "the sizer");
+        referents = nbytes < 0 ? NULL : PySequence_List(PyTuple_GET_ITEM(told, 1));
+        if (referents != NULL && PyList_Append(walk->kept, referents) < 0) {
+            Py_CLEAR(referents);
         }
-        bb_walk_charge(walk, object, nbytes);
-        info = bb_type_get(walk->types, Py_TYPE(object), 1);
-        if (info == NULL) {
-            return -1;
+        if (referents != NULL) {
+            bb_tally tally = {0, walk->request->rounded};
+            bb_tally_block(&tally, nbytes);
+            bb_walk_charge(walk, object, tally.nbytes);
         }
     }
+    Py_DECREF(told);
+    return referents;
+}
+
+/* An object whose type has a sizer. 0 if that was removed meanwhile, -1 with an exception set. */
+static int resolve_by_sizer(bb_walk *walk, PyObject *object) {
+    PyObject *function = bb_sizers_find(Py_TYPE(object));
+    if (function == NULL) {
+        return 0;
+    }
+    PyObject *referents = ask_sizer(walk, object, function);
+    Py_DECREF(function);
+    if (referents == NULL) {
+        return -1;
+    }
+    /* Nothing may run Python code from here on until nothing is pending. */
+    for (Py_ssize_t i = 0; !walk->request->shallow && i < PyList_GET_SIZE(referents); i++) {
+        bb_walk_visit(walk, PyList_GET_ITEM(referents, i));
+    }
+    Py_DECREF(referents); /* not the last one */
+    return 1;
+}
+
+/* An object that needs Python code. -1 with an exception set. */
+static int resolve(bb_walk *walk, PyObject *object) {
+    const bb_type_info *info = bb_type_get(walk->types, Py_TYPE(object), 1);
+    Py_ssize_t asked = -1;
+    if (info->own == BB_OWN_SIZER) {
+        int result = resolve_by_sizer(walk, object);
+        if (result != 0) {
+            return result < 0 ? -1 : 0;
+        }
+        info = bb_type_get(walk->types, Py_TYPE(object), 1);
+    } else if (info->own == BB_OWN_ASKED) {
+        asked = ask(object);
+        if (asked < 0) {
+            return -1;
+        }
+        info = bb_type_get(walk->types, Py_TYPE(object), 1); /* may be gone after the call */
+    }
     BB_BEGIN_CRITICAL(object);
-    bb_expand(walk, object, info);
+    if (asked < 0) {
+        bb_expand(walk, object, info);
+    } else {
+        bb_expand_asked(walk, object, info, asked);
+    }
     BB_END_CRITICAL();
-    drain(walk);
     return 0;
 }
 
-int bb_walk_run(bb_walk *walk) {
+static int run(bb_walk *walk) {
     PyObject *object;
     drain(walk);
-    while (walk->total <= walk->limit && !walk->error &&
+    while (!bb_walk_is_over(walk) &&
            (object = (PyObject *)bb_pending_pop(&walk->deferred)) != NULL) {
         int result = resolve(walk, object);
+        if (result == 0) {
+            drain(walk); /* before the reference goes: what is pending may hang on it */
+        }
         Py_DECREF(object);
         if (result < 0) {
             return -1;
         }
     }
-    if (walk->error) {
-        if (walk->total == PY_SSIZE_T_MAX) {
-            PyErr_SetString(PyExc_OverflowError, "the sizes add up to more than sys.maxsize");
-        } else {
-            PyErr_NoMemory();
-        }
+    if (walk->error == BB_NO_MEMORY) {
+        PyErr_NoMemory();
+    } else if (walk->error == BB_TOO_LARGE) {
+        PyErr_SetString(PyExc_OverflowError, "the sizes add up to more than sys.maxsize");
+    }
+    return walk->error == BB_FINE ? 0 : -1;
+}
+
+static void visit_arguments(bb_walk *walk, const bb_request *request) {
+    PyObject *stop = request->stop_objects;
+    for (Py_ssize_t i = 0; stop != NULL && i < PyTuple_GET_SIZE(stop); i++) {
+        is_new(walk, PyTuple_GET_ITEM(stop, i));
+    }
+    for (Py_ssize_t i = 0; i < request->count; i++) {
+        bb_walk_visit(walk, request->objects[i]);
+    }
+}
+
+Py_ssize_t bb_measure(const bb_request *request) {
+    bb_walk walk;
+    if (bb_known_refresh() < 0) {
         return -1;
     }
-    return 0;
+    start(&walk, request);
+    /* A second reference each, so that a way back to an object finds it among those met. */
+    for (Py_ssize_t i = 0; i < request->count; i++) {
+        Py_INCREF(request->objects[i]);
+    }
+    visit_arguments(&walk, request);
+    int result = run(&walk);
+    end(&walk);
+    for (Py_ssize_t i = 0; i < request->count; i++) {
+        Py_DECREF(request->objects[i]);
+    }
+    return result < 0 ? -1 : walk.total;
 }

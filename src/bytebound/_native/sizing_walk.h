@@ -12,8 +12,8 @@
  *   2. Popping an object charges its own bytes and visits what it refers to, a window of a long
  *      container at a time, so that `pending` stays short and what is read is still in the cache.
  *   3. An object whose size needs Python code (a __sizeof__ of somebody else, a registered sizer,
- *      a class that cannot be looked into otherwise) goes to `deferred` with a strong reference, and is
- *      dealt with when nothing is pending.
+ *      a class that cannot be looked into otherwise) goes to `deferred` with a strong reference,
+ *      and is dealt with when nothing is pending.
  *
  * Invariants
  *   Ordinary build: no Python code runs and nothing is freed while something is pending, so
@@ -23,7 +23,7 @@
  *   All memory is released by bb_walk_end, on every path.
  *
  * Complexity: linear in the objects and references reached. Scratch memory: 10 to 15 bytes for an
- * object with more than one reference, 8 for each one pending.
+ * object with more than one reference, 8 for each one pending or deferred.
  */
 #ifndef BYTEBOUND_SIZING_WALK_H
 #define BYTEBOUND_SIZING_WALK_H
@@ -34,29 +34,53 @@
 #include "sizing_seen.h"
 #include "sizing_types.h"
 
-/* Told of each distinct object charged, with its own bytes. Must not run Python code. -1 stops. */
+/* Told of each distinct object charged, with its own bytes. Must not run Python code. -1 stops the
+ * walk, with an exception set. */
 typedef int (*bb_visitor)(void *context, const void *identity, Py_ssize_t nbytes);
+
+/* What to measure, and how. Whoever asks fills it with zeros first. */
+typedef struct bb_request {
+    PyObject *const *objects;
+    Py_ssize_t count;
+    int shallow;          /* own bytes of the objects, nothing that they refer to */
+    int rounded;          /* what the allocator takes, not what was requested */
+    Py_ssize_t limit;     /* stop once the total is above; negative: none */
+    PyObject *stop_types; /* tuples, or NULL */
+    PyObject *stop_objects;
+    bb_visitor visitor; /* or NULL */
+    void *context;
+} bb_request;
+
+typedef enum bb_walk_error { BB_FINE, BB_NO_MEMORY, BB_TOO_LARGE, BB_STOPPED } bb_walk_error;
 
 typedef struct bb_walk {
     Py_ssize_t total;
-    Py_ssize_t limit; /* stop once the total is above; negative: none */
-    int shallow;      /* own bytes of what is visited from outside, nothing further */
-    int error;        /* memory or the range of a size was exhausted */
-    bb_visitor visitor;
-    void *context;
+    Py_ssize_t limit;
+    bb_walk_error error;
+    const bb_request *request;
     bb_type_cache *types;
+    PyObject *kept; /* a list of what sizers returned, so that no address is used twice */
     bb_seen seen;
     bb_pending pending;
     bb_pending deferred;
 } bb_walk;
 
-void bb_walk_start(bb_walk *walk, int deep, Py_ssize_t limit);
-void bb_walk_end(bb_walk *walk);
+/* The bytes of the objects as one graph. -1 with an exception set. Runs Python code. */
+Py_ssize_t bb_measure(const bb_request *request);
 
-/* Charges a leaf, or puts the object where bb_walk_run finds it. */
+/* Charges a leaf, or puts the object where the walk finds it. */
 void bb_walk_visit(bb_walk *walk, PyObject *object);
 
-/* Runs until nothing is pending, or the limit is passed. -1 with an exception set. */
-int bb_walk_run(bb_walk *walk);
+/* Charges memory that is no object, once however often it is met. */
+void bb_walk_visit_memory(bb_walk *walk, uintptr_t address, Py_ssize_t nbytes);
+
+void bb_walk_charge(bb_walk *walk, const void *identity, Py_ssize_t nbytes);
+
+/* Has a long container visited further, from its `next`-th element on. */
+void bb_walk_push_half_way(bb_walk *walk, PyObject *object, Py_ssize_t next);
+
+static inline int bb_walk_is_over(const bb_walk *walk) {
+    return walk->error != BB_FINE || walk->total > walk->limit;
+}
 
 #endif
