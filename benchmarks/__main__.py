@@ -27,11 +27,11 @@ def suite_names() -> list[str]:
 def describe_machine() -> str:
     """Say what the figures hold for; how the interpreter was built moves all of them."""
     options = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    optimised = "with" if "--enable-optimizations" in options else "without"
+    optimised = "yes" if "--enable-optimizations" in options else "no"
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return (
-        f"{platform.python_implementation()} {platform.python_version()} built {optimised} "
-        f"profile-guided optimisation, {platform.system()} {platform.machine()}, "
+        f"{platform.python_implementation()} {platform.python_version()} "
+        f"(--enable-optimizations: {optimised}), {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} processors{load}\n"
     )
 

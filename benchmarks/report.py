@@ -43,12 +43,11 @@ class Suite(NamedTuple):
 
     def __str__(self) -> str:
         """Return title, claims, details and notes as text."""
-        claims = Table(
-            ["claim", "figure", "target", "reached"], [claim.cells() for claim in self.claims]
-        )
-        tables = "\n\n".join(map(_format, [claims, *self.details]))
-        notes = "".join(f"\n{note}" for note in self.notes)
-        return f"== {self.title}\n{tables}{notes}\n"
+        tables = [*self.details]
+        if self.claims:
+            header = ["claim", "figure", "target", "reached"]
+            tables.insert(0, Table(header, [claim.cells() for claim in self.claims]))
+        return "\n".join([f"== {self.title}", "\n\n".join(map(_format, tables)), *self.notes, ""])
 
     def as_json(self) -> dict[str, Any]:
         """Return the same for ``--json``."""
