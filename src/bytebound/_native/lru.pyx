@@ -52,9 +52,7 @@ from bytebound._native.lru_base cimport (
 )
 from bytebound._native.mapping cimport WALK_KEYS, WALK_VALUES
 
-from bytebound._native.lru_base import KEEP
-
-cdef object NOTHING = KEEP
+cdef object NOTHING = object()
 
 # The hot paths are functions, not methods, so that the C compiler can inline them.
 

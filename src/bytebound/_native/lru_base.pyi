@@ -6,8 +6,6 @@ from bytebound._native.mapping import Audit, BoundedMapping, CacheStats
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
-KEEP: Any
-
 class LRUBase(BoundedMapping[_K, _V]):
     @property
     def name(self) -> str | None: ...

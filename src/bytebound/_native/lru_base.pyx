@@ -59,7 +59,6 @@ from bytebound._native.units import MAX_SIZE, parse_size
 
 cdef tuple REASONS = ("size", "items", "budget", "trimmed", "replaced", "deleted", "cleared")
 
-KEEP = type("keep", (), {"__repr__": lambda self: "<keep>", "__slots__": ()})()
 
 
 cdef uint64_t checked_size(size, str what) except? 0xFFFFFFFFFFFFFFFF:
@@ -298,7 +297,7 @@ cdef class LRUBase(BoundedMapping):
         bb_unlock(&self.mutex)
         return totals
 
-    def resize(self, max_bytes=KEEP, max_items=KEEP):
+    def resize(self, max_bytes=..., max_items=...):
         """Change the bounds; evicts at once what no longer fits, oldest first.
 
         Parameters
@@ -322,10 +321,10 @@ cdef class LRUBase(BoundedMapping):
         ['b', 'c']
         """
         cdef bb_lru_batch batch
-        cdef uint64_t limit = 0 if max_bytes is KEEP else parse_size(max_bytes)
-        cdef uint32_t max_count = 1 if max_items is KEEP else checked_items(max_items)
-        cdef bint bytes_done = max_bytes is KEEP
-        cdef bint items_done = max_items is KEEP
+        cdef uint64_t limit = 0 if max_bytes is ... else parse_size(max_bytes)
+        cdef uint32_t max_count = 1 if max_items is ... else checked_items(max_items)
+        cdef bint bytes_done = max_bytes is ...
+        cdef bint items_done = max_items is ...
         while not (bytes_done and items_done):
             bb_lru_batch_init(&batch)
             bb_lock(&self.mutex)
