@@ -1,6 +1,7 @@
 """Keys, values and callbacks that misbehave, for tests to put into a cache."""
 
 import contextlib
+import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from bytebound import LRUCache
 
 AnyCache = LRUCache[Any, Any]
 Use = Callable[[AnyCache], object]
+UseKey = Callable[[AnyCache, Any], object]
 
 ISOLATED = Path(__file__).with_name("isolated")
 
@@ -128,6 +130,56 @@ class Departures(list[Left]):
     @property
     def reasons(self) -> list[str]:
         return [left.reason for left in self]
+
+
+def refill(cache: AnyCache) -> None:
+    cache.clear()
+    cache.put("refilled", 1)
+
+
+# What a key, value, sizer or callback may do to a cache that is at work.
+MEDDLING: dict[str, Use] = {
+    "clear": lambda cache: cache.clear(),
+    "resize": lambda cache: cache.resize(max_items=1),
+    "resize to nothing": lambda cache: cache.resize(0),
+    "trim": lambda cache: cache.trim(0),
+    "popitem": lambda cache: len(cache) and cache.popitem(),
+    "insert": lambda cache: cache.put(object(), 1, size=10),
+    "grow": lambda cache: [cache.put(object(), 1, size=1) for _ in range(50)],
+    "delete another": lambda cache: cache.pop("other", None),
+    "overwrite all": lambda cache: [cache.put(key, object(), size=9) for key in [*cache][-2:]],
+    "promote": lambda cache: [cache.get(key) for key in list(cache)[-2:]],
+    "refill": refill,
+    "collect": lambda cache: gc.collect(),
+    "copy": lambda cache: cache.copy(),
+}
+
+# What makes the entry under "key", the oldest, leave a cache of seven entries of 2000 bytes.
+DROPPING: dict[str, Use] = {
+    "overwrite": lambda cache: cache.__setitem__("key", 1),
+    "put": lambda cache: cache.put("key", 1),
+    "put of what cannot fit": lambda cache: cache.put("key", 1, size=2**40),
+    "del": lambda cache: cache.__delitem__("key"),
+    "pop": lambda cache: cache.pop("key") and None,
+    "popitem": lambda cache: cache.popitem() and None,
+    "clear": lambda cache: cache.clear(),
+    "trim": lambda cache: cache.trim(0),
+    "resize": lambda cache: cache.resize(1000),
+    "resize of items": lambda cache: cache.resize(max_items=1),
+    "eviction": lambda cache: cache.put("large", 1, size=2**20 - 2000),
+}
+
+
+def check_in_order(cache: AnyCache) -> None:
+    """Check that a cache is in order and still works."""
+    cache._validate()
+    assert cache.nbytes <= cache.max_bytes
+    cache.resize("1MiB", None)
+    cache["after"] = 1
+    assert cache["after"] == 1
+    assert len(list(cache)) == len(cache)
+    cache.clear()
+    assert (cache.nbytes, cache.overhead_nbytes) == (0, 0)
 
 
 @contextlib.contextmanager
