@@ -84,7 +84,7 @@ def test_packed_files(
         HEADER + "0,a,1\n0,b,2",
         (HEADER + "0,a,1\n0,b,2\n").replace("\n", "\r\n"),
         (HEADER + "0,a,1\n0,b,2\n").replace("\n", "\r"),
-        "\ufeff" + HEADER + "0,a,1\n0,b,2\n",
+        "\ufeffkey,size\na,1\nb,2\n",
         HEADER + "\n0,a,1\n\n\n0,b,2\n\n",
         "size,other,key\n1,x,a\n2,,b\n",
         'time, key, size\n0, "a", 1\n0, b, 2\n',
@@ -99,7 +99,7 @@ def test_a_byte_order_mark_is_no_part_of_a_name_in_a_later_block(
     write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trace_module, "BLOCK_NBYTES", 16)
-    path = write("\ufeff" + rows(("a", 1), ("\ufeffb", 2), ("c", 3)))
+    path = write("\ufeffkey,size\na,1\n\ufeffb,2\nc,3\n")
     assert list(read_trace(path)) == [("a", 1), ("\ufeffb", 2), ("c", 3)]
 
 

@@ -183,7 +183,9 @@ def test_the_child_does_not_outlive_its_parent(
 ) -> None:
     process, child = with_child
     process.kill()
-    process.communicate()
+    # The child has the same standard error, so this waits for its end too.
+    _, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors
     psutil.wait_procs([child], timeout=10)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
