@@ -327,18 +327,36 @@ static bb_status charge_and_grow(bb_lru *self, uint64_t charge, bb_refusal *refu
     return status;
 }
 
+/* Exchanges `released` and what compacting to `left` entries saves for `charge`,
+ * where that saves enough to be worth it. */
+static bool exchange_for_slack(bb_lru *self, uint32_t left, uint64_t released, uint64_t charge,
+                               bb_refusal *refusal) {
+    if (!self->charge_overhead || left > self->capacity / 2) {
+        return false;
+    }
+    const uint64_t saved = self->overhead - compacted_bytes(self, left);
+    return bb_budget_exchange(&self->budget, released + saved, charge, refusal) == BB_OK;
+}
+
 /*
  * Plans evictions from the oldest on, all but entry `skip`, until the budget
- * takes `charge` for them and for `released`. Nothing is changed but the budget, and that only
- * on success; then *room is the number of entries to compact to, or 0.
+ * takes `charge` for them and for `released`: as few as possible, so slack goes
+ * before entries do. Nothing is changed but the budget, and that only on
+ * success; then *room is the number of entries to compact to, or 0.
  */
 static bb_status exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t released,
                                      uint64_t charge, bb_reason reason, bb_lru_batch *batch,
                                      bb_refusal *refusal, uint32_t *room) {
     bb_status status = BB_OVER_BUDGET;
     uint32_t victim = bb_lru_oldest(self);
-    *room = 0;
-    for (;; victim = bb_lru_newer(self, victim)) {
+    bool may_stay = reason != BB_ITEMS;
+    for (*room = 0;; victim = bb_lru_newer(self, victim)) {
+        const uint32_t left = self->count - batch->count + (skip == 0);
+        if (may_stay && exchange_for_slack(self, left, released, charge, refusal)) {
+            *room = left;
+            return BB_OK;
+        }
+        may_stay = true;
         if (victim == skip && victim != 0) {
             victim = bb_lru_newer(self, victim);
         }
@@ -353,15 +371,6 @@ static bb_status exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t relea
         if (status == BB_OK) {
             return BB_OK;
         }
-        const uint32_t left = self->count - batch->count + (skip == 0);
-        if (self->charge_overhead && left <= self->capacity / 2) {
-            const uint64_t saved = self->overhead - compacted_bytes(self, left);
-            status = bb_budget_exchange(&self->budget, released + saved, charge, refusal);
-            if (status == BB_OK) {
-                *room = left;
-                return BB_OK;
-            }
-        }
         reason = reason_for(self, refusal);
     }
 }
@@ -372,7 +381,7 @@ static bool recycle_oldest(bb_lru *self, void *key, void *value, uint64_t hash, 
                            bb_reason reason, bb_lru_batch *batch) {
     bb_refusal refusal;
     const uint32_t index = bb_lru_oldest(self);
-    if (index == 0) {
+    if (index == 0 || self->count < self->capacity / 2) {
         return false;
     }
     const bb_lru_removed victim = describe(self, index, reason);
@@ -560,25 +569,35 @@ bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *
     }
 }
 
-/* What is not done yet lowers the bound as far as it got, so that nobody can
- * refill what was just evicted before the next call. */
-bool bb_lru_limit_bytes(bb_lru *self, uint64_t limit, bb_lru_batch *batch) {
-    const bool done = bb_lru_trim(self, limit, BB_SIZE, batch);
-    const uint64_t total = bb_budget_read(&self->budget).total;
-    bb_budget_set_limit(&self->budget, done || total < limit ? limit : total);
-    return done;
-}
-
-bool bb_lru_limit_count(bb_lru *self, uint32_t max_count, bb_lru_batch *batch) {
-    while (self->count > max_count) {
-        if (batch->count == BB_LRU_BATCH_INLINE) {
-            self->max_count = self->count;
-            return false;
+bb_status bb_lru_limit(bb_lru *self, uint64_t limit, uint32_t max_count, bb_lru_batch *batch) {
+    const uint64_t before = self->payload + charged_overhead(self, self->overhead);
+    uint64_t payload = self->payload;
+    uint32_t left = self->count;
+    uint32_t victim = bb_lru_oldest(self);
+    for (;;) {
+        const uint64_t least = payload + charged_overhead(self, compacted_bytes(self, left));
+        if (least <= limit && left <= max_count) {
+            break;
         }
-        evict_oldest(self, BB_ITEMS, batch);
+        const bb_reason reason = least > limit ? BB_SIZE : BB_ITEMS;
+        if (!batch_push(self, batch, describe(self, victim, reason))) {
+            batch->count = 0;
+            return BB_NO_MEMORY;
+        }
+        payload -= bb_lru_charge(&self->entries[victim]);
+        victim = bb_lru_newer(self, victim);
+        left--;
     }
+    commit(self, batch);
+    if (payload + charged_overhead(self, self->overhead) > limit ||
+        (self->capacity > 32 && left < self->capacity / 4)) {
+        compact(self, left);
+    }
+    const uint64_t after = self->payload + charged_overhead(self, self->overhead);
+    bb_budget_release(&self->budget, before - after);
+    bb_budget_set_limit(&self->budget, limit);
     self->max_count = max_count;
-    return true;
+    return BB_OK;
 }
 
 /* ---- life ---- */

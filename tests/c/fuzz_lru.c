@@ -28,6 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         case 2:
             if (data[at + 2] == 0) {
                 pair_clear(&self);
+            } else if (data[at + 2] < 20) {
+                pair_copy(&self);
+            } else if (data[at + 2] < 40) {
+                pair_limit(&self, 200 + 40u * data[at + 1], self.lru.max_count);
             }
             break;
         case 3:

@@ -180,4 +180,29 @@ static inline void pair_trim(pair *self, uint64_t target) {
     CHECK(self->lru.budget.total <= target);
 }
 
+static inline void pair_limit(pair *self, uint64_t limit, uint32_t max_count) {
+    bb_lru_batch batch;
+    bb_lru_batch_init(&batch);
+    const uint32_t count = self->lru.count;
+    const bb_status status = bb_lru_limit(&self->lru, limit, max_count, &batch);
+    CHECK(status == BB_OK || (status == BB_NO_MEMORY && self->lru.count == count));
+    take_batch(self, &batch, 0);
+}
+
+/* A copy under the same bound holds the same, or takes nothing. */
+static inline void pair_copy(pair *self) {
+    pair copy;
+    bb_refusal refusal;
+    pair_open(&copy, self->lru.budget.limit, BB_UNLIMITED, self->lru.max_count,
+              self->lru.charge_overhead);
+    copy.ledger.fail_in = self->ledger.fail_in;
+    const bb_status status = bb_lru_copy(&self->lru, &copy.lru, &refusal);
+    CHECK(status == BB_OK || status == BB_NO_MEMORY);
+    if (status == BB_OK) {
+        copy.model = self->model;
+    }
+    check_same(&copy);
+    pair_close(&copy);
+}
+
 #endif

@@ -136,29 +136,54 @@ static void a_copy_fits_where_the_original_did(void) {
     }
 }
 
-static void a_lowered_bound_holds_all_the_way_down(void) {
+static void a_lowered_bound_evicts_just_enough(void) {
+    for (uint64_t limit = 0; limit < 9000; limit += 100) {
+        for (int64_t fail_in = -1; fail_in <= 0; fail_in++) {
+            pair self;
+            bb_lru_batch batch;
+            pair_open(&self, 9000, BB_UNLIMITED, UINT32_MAX, true);
+            for (uintptr_t key = 1; key < 100; key++) {
+                CHECK(pair_put(&self, key, 1) == BB_OK);
+            }
+            bb_lru_batch_init(&batch);
+            self.ledger.fail_in = fail_in;
+            const bb_status status = bb_lru_limit(&self.lru, limit, 50, &batch);
+            self.ledger.fail_in = -1;
+            if (fail_in == 0) {
+                CHECK(status == BB_NO_MEMORY);
+                CHECK(self.lru.count == 99 && self.lru.budget.limit == 9000);
+                bb_lru_batch_free(&self.lru, &batch);
+                pair_close(&self);
+                continue;
+            }
+            CHECK(status == BB_OK);
+            take_batch(&self, &batch, 0);
+            check_same(&self);
+            CHECK(self.lru.budget.limit == limit && self.lru.max_count == 50);
+            CHECK(self.lru.count == 50 || self.lru.budget.total + 1 + 8 * 40 + 64 > limit ||
+                  bb_lru_overhead_for(self.lru.count + 1) + self.lru.payload + 1 > limit);
+            pair_close(&self);
+        }
+    }
+}
+
+/* Memory that stands empty makes room before any entry has to. */
+static void slack_goes_before_entries(void) {
     pair self;
-    bool done;
-    pair_open(&self, 9000, BB_UNLIMITED, UINT32_MAX, true);
-    for (uintptr_t key = 1; key < 100; key++) {
+    pair_open(&self, 4000, BB_UNLIMITED, UINT32_MAX, true);
+    for (uintptr_t key = 1; key <= 20; key++) {
         CHECK(pair_put(&self, key, 1) == BB_OK);
     }
-    do {
-        bb_lru_batch batch;
-        bb_lru_batch_init(&batch);
-        done = bb_lru_limit_bytes(&self.lru, 500, &batch);
-        take_batch(&self, &batch, 0);
-        check_same(&self);
-    } while (!done);
-    CHECK(self.lru.budget.limit == 500);
-    do {
-        bb_lru_batch batch;
-        bb_lru_batch_init(&batch);
-        done = bb_lru_limit_count(&self.lru, 2, &batch);
-        take_batch(&self, &batch, 0);
-        check_same(&self);
-    } while (!done);
-    CHECK(self.lru.max_count == 2 && self.lru.count == 2);
+    for (uintptr_t key = 1; key < 20; key++) {
+        pair_delete(&self, key);
+    }
+    CHECK(pair_put(&self, 21, 3600) == BB_OK);
+    CHECK(self.lru.count == 2);
+    check_same(&self);
+    pair_delete(&self, 20);
+    pair_delete(&self, 21);
+    CHECK(pair_put(&self, 22, 4000 - bb_lru_overhead_for(1)) == BB_OK);
+    check_same(&self);
     pair_close(&self);
 }
 
@@ -238,7 +263,8 @@ int main(void) {
     survives_every_failing_allocation();
     memory_follows_the_content();
     a_copy_fits_where_the_original_did();
-    a_lowered_bound_holds_all_the_way_down();
+    a_lowered_bound_evicts_just_enough();
+    slack_goes_before_entries();
     overhead_is_small();
     a_cursor_neither_skips_nor_repeats();
     return 0;

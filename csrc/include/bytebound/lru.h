@@ -295,12 +295,12 @@ void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_lru_remove
 
 /* Evicts up to the batch's inline capacity of oldest entries and then gives
  * slack back, until the charged total is at most `target`. True if it is, or
- * nothing is left; false: drop the batch and call again. */
+ * nothing is left; false: drop the batch and call again. Takes no memory. */
 bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *batch);
 
-/* Set the bound on bytes or on entries, evicting likewise; true if done. */
-bool bb_lru_limit_bytes(bb_lru *self, uint64_t limit, bb_lru_batch *batch);
-bool bb_lru_limit_count(bb_lru *self, uint32_t max_count, bb_lru_batch *batch);
+/* Sets both bounds and evicts what no longer fits, in one step, so that nobody
+ * can refill meanwhile. BB_NO_MEMORY: nothing has changed. */
+bb_status bb_lru_limit(bb_lru *self, uint64_t limit, uint32_t max_count, bb_lru_batch *batch);
 
 static inline void bb_lru_batch_init(bb_lru_batch *batch) {
     batch->items = batch->inline_items;

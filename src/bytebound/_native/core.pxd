@@ -139,8 +139,9 @@ cdef extern from "bytebound/lru.h" nogil:
         bb_lru *self, uint32_t index, bb_reason reason, bb_lru_removed *removed
     )
     bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *batch)
-    bool bb_lru_limit_bytes(bb_lru *self, uint64_t limit, bb_lru_batch *batch)
-    bool bb_lru_limit_count(bb_lru *self, uint32_t max_count, bb_lru_batch *batch)
+    bb_status bb_lru_limit(
+        bb_lru *self, uint64_t limit, uint32_t max_count, bb_lru_batch *batch
+    )
     void bb_lru_batch_init(bb_lru_batch *batch)
     void bb_lru_batch_free(bb_lru *self, bb_lru_batch *batch)
     void bb_lru_cursor_open(bb_lru *self, bb_lru_cursor *cursor, bool newest_first)

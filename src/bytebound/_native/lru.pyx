@@ -36,6 +36,7 @@ from bytebound._native.core cimport (
 from bytebound._native.lru_base cimport (
     MAX_RESTARTS,
     SIZE_BY_CALL,
+    SIZE_DEEP,
     LRUBase,
     bb_drop_taken,
     bb_hash,
@@ -156,6 +157,7 @@ cdef int take(
     return 1
 
 
+@cython.collection_type("mapping")
 @cython.no_gc_clear
 cdef class LRUCache(LRUBase):
     """LRUCache(max_bytes, *, max_items=None, sizer="deep", on_evict=None, budget=None, \
@@ -309,8 +311,7 @@ charge_overhead=True, name=None)
             charge = checked_size(size, "size") | BB_LRU_GIVEN
         if store(self, <PyObject *> key, <PyObject *> value, hash_value, charge):
             return True
-        if not self.ready:
-            raise self.too_large(charge)
+        self.check_ready()
         if take(self, <PyObject *> key, BB_REPLACED, False, &older):
             decref(older)
         return False
@@ -318,12 +319,24 @@ charge_overhead=True, name=None)
     def setdefault(self, key, default=None, /):
         """The value under a key; puts `default` there first if there is none.
 
-        Raises what ``cache[key] = default`` raises.
+        Raises what ``cache[key] = default`` raises. Threads that set one key at once all get
+        the same value.
         """
         cdef PyObject *value
+        cdef Py_hash_t hash_value
+        cdef uint64_t charge
+        cdef uint32_t index
         if read(self, <PyObject *> key, True, &value):
             return bb_steal(value)
-        self[key] = default
+        hash_value = bb_hash(<PyObject *> key)
+        charge = charge_of(self, <PyObject *> key, <PyObject *> default)
+        bb_lock(&self.mutex)
+        index = find(self, <PyObject *> key, hash_value)
+        if index != 0:
+            pair = self.pair_at(index)
+            return pair[1]
+        if not store_at(self, 0, <PyObject *> key, <PyObject *> default, hash_value, charge):
+            raise self.too_large(charge)
         return default
 
     # ---- deleting ----
@@ -471,6 +484,8 @@ cdef int clear_references(PyObject *self) noexcept:
     bb_lru_take_all(&cache.lru, &taken)
     bb_unlock(&cache.mutex)
     cache.on_evict = None
+    cache.sizer = "deep"
+    cache.sizing = SIZE_DEEP
     bb_drop_taken(&taken)
     return 0
 

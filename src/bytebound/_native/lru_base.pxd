@@ -79,6 +79,7 @@ cdef class LRUBase(BoundedMapping):
     cdef bb_budget_totals totals(self)
     cdef list entries(self)
     cdef object error_of(self, bb_status status, const bb_refusal *refusal)
+    cdef int check_ready(self) except -1
     cdef object too_large(self, uint64_t charge)
 
 

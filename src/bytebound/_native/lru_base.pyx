@@ -4,7 +4,7 @@
 
 cimport cython
 from cpython.object cimport PyObject, Py_EQ
-from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
+from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from bytebound._native.budget cimport budget_exceeded
@@ -33,8 +33,7 @@ from bytebound._native.core cimport (
     bb_lru_entry,
     bb_lru_first,
     bb_lru_init,
-    bb_lru_limit_bytes,
-    bb_lru_limit_count,
+    bb_lru_limit,
     bb_lru_newer,
     bb_lru_next,
     bb_lru_oldest,
@@ -220,12 +219,16 @@ cdef class LRUBase(BoundedMapping):
             return RuntimeError("an entry entered or left the cache during iteration")
         return MemoryError(bb_status_text(status).decode())
 
+    cdef int check_ready(self) except -1:
+        if not self.ready:
+            raise RuntimeError(f"{type(self).__name__} was not initialised: call its __init__")
+        return 0
+
     cdef object too_large(self, uint64_t charge):
         cdef uint64_t size = charge & ~BB_LRU_GIVEN
         cdef uint64_t limit = self.lru.budget.limit
-        if not self.ready:
-            return RuntimeError(f"{type(self).__name__} was not initialised: call its __init__")
         stopped_early = self.sizing == SIZE_DEEP and size == charge and size > limit
+        self.check_ready()
         structure = (
             f" and {bb_lru_overhead_for(1)} bytes of structure" if self.lru.charge_overhead else ""
         )
@@ -307,10 +310,14 @@ cdef class LRUBase(BoundedMapping):
         max_items : int or None, optional
             The new bound on entries, None for no such bound; unchanged if left out.
 
+        Raises
+        ------
+        TypeError, ValueError
+            For a bound that is none.
+
         Notes
         -----
-        While entries leave, callbacks see a bound that sinks towards the new one and is
-        never passed.
+        Both bounds hold before the first callback. O(entries that leave).
 
         Examples
         --------
@@ -321,19 +328,21 @@ cdef class LRUBase(BoundedMapping):
         ['b', 'c']
         """
         cdef bb_lru_batch batch
+        cdef bb_status status
         cdef uint64_t limit = 0 if max_bytes is ... else parse_size(max_bytes)
-        cdef uint32_t max_count = 1 if max_items is ... else checked_items(max_items)
-        cdef bint bytes_done = max_bytes is ...
-        cdef bint items_done = max_items is ...
-        while not (bytes_done and items_done):
-            bb_lru_batch_init(&batch)
-            bb_lock(&self.mutex)
-            if not bytes_done:
-                bytes_done = bb_lru_limit_bytes(&self.lru, limit, &batch)
-            elif not items_done:
-                items_done = bb_lru_limit_count(&self.lru, max_count, &batch)
-            bb_unlock(&self.mutex)
-            self.drop_batch(&batch)
+        cdef uint32_t max_count = 0 if max_items is ... else checked_items(max_items)
+        self.check_ready()
+        bb_lru_batch_init(&batch)
+        bb_lock(&self.mutex)
+        if max_bytes is ...:
+            limit = self.lru.budget.limit
+        if max_items is ...:
+            max_count = self.lru.max_count
+        status = bb_lru_limit(&self.lru, limit, max_count, &batch)
+        bb_unlock(&self.mutex)
+        self.drop_batch(&batch)
+        if status != BB_OK:
+            raise self.error_of(status, NULL)
 
     def trim(self, target_bytes):
         """Evict the oldest entries until `nbytes` is at most a target.
@@ -346,18 +355,25 @@ cdef class LRUBase(BoundedMapping):
         -------
         int
             Bytes given back.
+
+        Notes
+        -----
+        Needs no memory itself. What callbacks or other threads put meanwhile may stay: no more
+        entries leave than were there at the start, but for a few.
         """
         cdef bb_lru_batch batch
         cdef uint64_t target = parse_size(target_bytes, "target_bytes")
         cdef uint64_t before, freed = 0
+        cdef int64_t left = self.lru.count
         cdef bint done = False
-        while not done:
+        while not done and left >= 0:
             bb_lru_batch_init(&batch)
             bb_lock(&self.mutex)
             before = bb_budget_read(&self.lru.budget).total
             done = bb_lru_trim(&self.lru, target, BB_TRIMMED, &batch)
             freed += before - bb_budget_read(&self.lru.budget).total
             bb_unlock(&self.mutex)
+            left -= batch.count
             self.drop_batch(&batch)
         return freed
 
