@@ -59,7 +59,7 @@ def make_data(entries: int) -> Data:
         absent,
         later,
         values,
-        values[entries : 2 * entries],
+        [padded("value", number) for number in range(len(values), len(values) + entries)],
     )
 
 
