@@ -65,6 +65,8 @@ cdef class Budget:
     """
 
     def __cinit__(self, max_bytes, *, Budget parent=None, name=None):
+        # valid at once: __dealloc__ runs though what follows raises
+        bb_budget_init(&self.core, 0, NULL, True)
         limit = parse_size(max_bytes)
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a str or None, not {type(name).__name__}")
