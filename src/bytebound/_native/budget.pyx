@@ -65,8 +65,6 @@ cdef class Budget:
     """
 
     def __cinit__(self, max_bytes, *, Budget parent=None, name=None):
-        # valid at once: __dealloc__ runs though what follows raises
-        bb_budget_init(&self.core, 0, NULL, True)
         limit = parse_size(max_bytes)
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a str or None, not {type(name).__name__}")
@@ -75,7 +73,8 @@ cdef class Budget:
         bb_budget_init(&self.core, limit, &parent.core if parent is not None else NULL, True)
 
     def __dealloc__(self):
-        bb_budget_close(&self.core)
+        if self.core.root != NULL:  # it was not refused its arguments
+            bb_budget_close(&self.core)
 
     @property
     def max_bytes(self):

@@ -30,6 +30,7 @@ cdef extern from "bytebound/budget.h" nogil:
     ctypedef struct bb_budget:
         uint64_t limit
         bb_budget *parent
+        bb_budget *root
 
     ctypedef struct bb_refusal:
         bb_budget *level
