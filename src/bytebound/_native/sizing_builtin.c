@@ -132,8 +132,7 @@ void bb_ordered_dict_blocks(PyObject *object, bb_tally *tally) {
     bb_dict_blocks(object, tally);
     bb_tally_block(tally, ordered->nodes_count * (Py_ssize_t)sizeof(void *));
     if (ordered->first != NULL) {
-        Py_ssize_t node = tally->rounded ? bb_taken(ORDERED_NODE) : ORDERED_NODE;
-        bb_tally_add(tally, PyDict_GET_SIZE(object) * node);
+        bb_tally_blocks(tally, ORDERED_NODE, PyDict_GET_SIZE(object));
     }
 }
 
@@ -174,22 +173,27 @@ static void visit_pairs(bb_walk *walk, PyObject *object) {
     }
 }
 
-void bb_dict_visit(bb_walk *walk, PyObject *object, Py_ssize_t next) {
-    bb_dict_view view;
-    if (bb_dict_view_get(object, &view) < 0) {
-        visit_pairs(walk, object);
-        return;
-    }
-    Py_ssize_t end = bb_window_end(walk, object, view.count, next);
+void bb_dict_visit_view(bb_walk *walk, PyObject *object, const bb_dict_view *view,
+                        Py_ssize_t next) {
+    Py_ssize_t end = bb_window_end(walk, object, view->count, next);
     for (Py_ssize_t i = next; i < end; i++) {
-        PyObject *value = view.values[i * view.stride];
+        PyObject *value = view->values[i * view->stride];
         if (value == NULL) {
             continue;
         }
-        if (view.keys != NULL) {
-            bb_walk_visit(walk, view.keys[i * view.stride]);
+        if (view->keys != NULL) {
+            bb_walk_visit(walk, view->keys[i * view->stride]);
         }
         bb_walk_visit(walk, value);
+    }
+}
+
+void bb_dict_visit(bb_walk *walk, PyObject *object, Py_ssize_t next) {
+    bb_dict_view view;
+    if (bb_dict_view_get(object, &view) == 0) {
+        bb_dict_visit_view(walk, object, &view, next);
+    } else {
+        visit_pairs(walk, object);
     }
 }
 

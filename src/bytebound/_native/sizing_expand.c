@@ -176,7 +176,7 @@ static int is_kept_elsewhere(bb_walk *walk, PyObject *object, const bb_type_info
 
 static void expand(bb_walk *walk, PyObject *object, const bb_type_info *info, Py_ssize_t asked) {
     bb_attributes attributes = {0};
-    bb_tally tally = {0, walk->request->rounded};
+    bb_tally tally = {0, 0, walk->request->rounded};
     if (is_kept_elsewhere(walk, object, info)) {
         return;
     }
@@ -194,7 +194,7 @@ static void expand(bb_walk *walk, PyObject *object, const bb_type_info *info, Py
         tally_told(&tally, object, info, asked);
         bb_tally_block(&tally, attributes.values_nbytes);
     }
-    bb_walk_charge(walk, object, tally.nbytes);
+    bb_walk_charge(walk, object, &tally);
     if (!walk->request->shallow && !bb_walk_is_over(walk)) {
         visit_referents(walk, object, info, &attributes);
     }
@@ -202,6 +202,38 @@ static void expand(bb_walk *walk, PyObject *object, const bb_type_info *info, Py
 
 void bb_expand(bb_walk *walk, PyObject *object, const bb_type_info *info) {
     expand(walk, object, info, -1);
+}
+
+void bb_expand_plain(bb_walk *walk, PyObject *object, const bb_type_info *info) {
+    bb_tally tally = {info->header + info->type->tp_basicsize, 0, 0};
+    bb_dict_view view;
+    bb_attributes attributes = {0};
+    switch ((bb_kind)info->kind) {
+    case BB_DICT: /* looked at once for both its bytes and its items */
+        bb_dict_view_get(object, &view);
+        bb_tally_add(&tally, view.keys_nbytes + view.values_nbytes);
+        bb_walk_charge(walk, object, &tally);
+        bb_dict_visit_view(walk, object, &view, 0);
+        break;
+    case BB_LIST:
+        bb_list_blocks(object, &tally);
+        bb_walk_charge(walk, object, &tally);
+        bb_list_visit(walk, object, 0);
+        break;
+    case BB_TUPLE:
+        bb_tally_add(&tally, Py_SIZE(object) * (Py_ssize_t)sizeof(PyObject *));
+        bb_walk_charge(walk, object, &tally);
+        bb_tuple_visit(walk, object, 0);
+        break;
+    default:
+        if (info->managed_dict) {
+            bb_attributes_get(object, &attributes);
+        }
+        bb_tally_add(&tally, attributes.inline_nbytes + attributes.values_nbytes);
+        bb_walk_charge(walk, object, &tally);
+        visit_slots(walk, object, info->slots);
+        visit_attributes(walk, &attributes);
+    }
 }
 
 void bb_expand_asked(bb_walk *walk, PyObject *object, const bb_type_info *info, Py_ssize_t nbytes) {

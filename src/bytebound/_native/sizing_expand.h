@@ -19,7 +19,10 @@
 /* Charges the object's own bytes, and visits its referents unless the walk is shallow. */
 void bb_expand(bb_walk *walk, PyObject *object, const bb_type_info *info);
 
-/* The same, where a __sizeof__ has told the bytes of its own block and what belongs to it. */
+/* The same for a type whose record says it is plain, in a walk that is. */
+void bb_expand_plain(bb_walk *walk, PyObject *object, const bb_type_info *info);
+
+/* The same as bb_expand, where a __sizeof__ has told the bytes of its own block and what belongs to it. */
 void bb_expand_asked(bb_walk *walk, PyObject *object, const bb_type_info *info, Py_ssize_t nbytes);
 
 /* Visits further elements of a container left half-way. */

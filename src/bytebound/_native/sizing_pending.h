@@ -6,9 +6,11 @@
  *   not double: it is a list of pieces, so that it takes the 8 bytes of a word and no more.
  *
  * Layout
- *   The first piece is part of the struct. One emptied piece is kept, so that a stack which
- *   moves to and fro over a border does not allocate each time. The walk stores an object as its
- *   address, and a container that it left half-way as an index under its address plus 1.
+ *   The first words are part of the struct: few, because a __sizeof__ may measure in turn, a
+ *   thousand levels deep. Above them are pieces from the heap; one emptied piece is kept, so that
+ *   a stack which moves to and fro over a border does not allocate each time. The walk stores an
+ *   object as its address, and a container that it left half-way as an index under its address
+ *   plus 1.
  *
  * Complexity: constant.
  */
@@ -19,41 +21,44 @@
 
 #include <stdint.h>
 
-enum { BB_PIECE_WORDS = 510 };
+enum { BB_FIRST_WORDS = 64, BB_PIECE_WORDS = 511 };
 
 typedef struct bb_piece {
-    struct bb_piece *below;
-    struct bb_piece *above; /* the spare one, or NULL */
+    struct bb_piece *below; /* NULL: the words of the struct */
     uintptr_t words[BB_PIECE_WORDS];
 } bb_piece;
 
 typedef struct bb_pending {
-    bb_piece *top;
-    size_t used; /* words in the top piece; 0 only if the stack is empty */
-    bb_piece first;
+    uintptr_t *words; /* of the piece on top */
+    size_t used;      /* of them; 0 only if the stack is empty */
+    size_t room;
+    bb_piece *top; /* NULL: the words of the struct */
+    bb_piece *spare;
+    uintptr_t first[BB_FIRST_WORDS];
 } bb_pending;
 
 static inline void bb_pending_start(bb_pending *pending) {
-    pending->top = &pending->first;
+    pending->words = pending->first;
     pending->used = 0;
-    pending->first.below = NULL;
-    pending->first.above = NULL;
+    pending->room = BB_FIRST_WORDS;
+    pending->top = NULL;
+    pending->spare = NULL;
 }
 
 /* Frees the pieces; what the words stand for is the caller's to release first. */
 void bb_pending_end(bb_pending *pending);
 
-/* Makes the piece above the top one. 0, or -1 without memory. */
+/* Puts a piece on top. 0, or -1 without memory. */
 int bb_pending_rise(bb_pending *pending);
 
-/* Goes back to the piece below, keeping one spare. */
+/* Goes back to the piece below the emptied one, which is kept. */
 void bb_pending_sink(bb_pending *pending);
 
 static inline int bb_pending_push(bb_pending *pending, uintptr_t word) {
-    if (pending->used == BB_PIECE_WORDS && bb_pending_rise(pending) < 0) {
+    if (pending->used == pending->room && bb_pending_rise(pending) < 0) {
         return -1;
     }
-    pending->top->words[pending->used++] = word;
+    pending->words[pending->used++] = word;
     return 0;
 }
 
@@ -62,8 +67,8 @@ static inline uintptr_t bb_pending_pop(bb_pending *pending) {
     if (pending->used == 0) {
         return 0;
     }
-    uintptr_t word = pending->top->words[--pending->used];
-    if (pending->used == 0 && pending->top->below != NULL) {
+    uintptr_t word = pending->words[--pending->used];
+    if (pending->used == 0 && pending->top != NULL) {
         bb_pending_sink(pending);
     }
     return word;

@@ -16,6 +16,7 @@
 
 #include <Python.h>
 
+#include "sizing_layout.h"
 #include "sizing_tally.h"
 
 struct bb_walk;
@@ -94,6 +95,8 @@ void bb_numpy_str_blocks(PyObject *object, bb_tally *tally);
 void bb_list_visit(struct bb_walk *walk, PyObject *object, Py_ssize_t next);
 void bb_tuple_visit(struct bb_walk *walk, PyObject *object, Py_ssize_t next);
 void bb_dict_visit(struct bb_walk *walk, PyObject *object, Py_ssize_t next);
+void bb_dict_visit_view(struct bb_walk *walk, PyObject *object, const bb_dict_view *view,
+                        Py_ssize_t next);
 void bb_dict_visit_keys(struct bb_walk *walk, PyObject *object);
 void bb_set_visit(struct bb_walk *walk, PyObject *object, Py_ssize_t next);
 void bb_range_visit(struct bb_walk *walk, PyObject *object, Py_ssize_t next);

@@ -127,11 +127,7 @@ void bb_default_dict_visit(bb_walk *walk, PyObject *object, Py_ssize_t next) {
 void bb_deque_blocks(PyObject *object, bb_tally *tally) {
     deque_object *deque = (deque_object *)object;
     Py_ssize_t used = (deque->left_index + Py_SIZE(deque) + BLOCK_ITEMS - 1) / BLOCK_ITEMS;
-    Py_ssize_t block = sizeof(deque_block);
-    if (tally->rounded) {
-        block = bb_taken(block);
-    }
-    bb_tally_add(tally, ((used > 0 ? used : 1) + deque->spare_count) * block);
+    bb_tally_blocks(tally, sizeof(deque_block), (used > 0 ? used : 1) + deque->spare_count);
 }
 
 void bb_deque_visit(bb_walk *walk, PyObject *object, Py_ssize_t Py_UNUSED(next)) {

@@ -7,10 +7,12 @@
  *   this adds either what was requested or what is taken.
  *
  * What is taken
- *   pymalloc serves up to 512 bytes in classes of 16. glibc's malloc adds 8 bytes and rounds to 16,
- *   32 at least, and gives pages to what is 128 KiB or more. The free-threaded build's mimalloc has
- *   four classes a doubling. Elsewhere the request is rounded to 16 bytes. docs/sizes.md
- *   tells how close that comes to the growth of a process.
+ *   pymalloc cuts pools of 16 KiB into blocks of one size, a multiple of 16 up to 512 bytes.
+ *   glibc's malloc adds 8 bytes and rounds to 16, 32 at least, and gives pages to what is 128 KiB
+ *   or more. The free-threaded build's mimalloc has four sizes a doubling and cuts pages of 64 KiB
+ *   into blocks of one size. What is left over in a pool or page is shared out among its blocks;
+ *   since that is less than a byte for small ones, it is kept in 65536ths and added at the end.
+ *   Elsewhere a request is rounded to 16 bytes.
  *
  * Invariants: no allocation, no error, no Python code. A total past the largest size stays there.
  */
@@ -21,15 +23,16 @@
 
 typedef struct bb_tally {
     Py_ssize_t nbytes;
+    Py_ssize_t fraction; /* in 65536ths of a byte, on top of nbytes */
     int rounded;
 } bb_tally;
 
 /* Which allocator serves Python objects. Called once, when the module is imported. */
-void bb_tally_prepare(Py_ssize_t pymalloc_blocks);
+void bb_tally_prepare(Py_ssize_t blocks_in_use);
 
-/* What the allocator of Python objects, or the C library's, takes for a request. */
-Py_ssize_t bb_taken(Py_ssize_t nbytes);
-Py_ssize_t bb_taken_raw(Py_ssize_t nbytes);
+/* Adds what the allocator of Python objects, or the C library's, takes for one request. */
+void bb_tally_taken(bb_tally *tally, Py_ssize_t nbytes);
+void bb_tally_taken_raw(bb_tally *tally, Py_ssize_t nbytes);
 
 static inline void bb_tally_add(bb_tally *tally, Py_ssize_t nbytes) {
     if (__builtin_add_overflow(tally->nbytes, nbytes, &tally->nbytes)) {
@@ -39,12 +42,23 @@ static inline void bb_tally_add(bb_tally *tally, Py_ssize_t nbytes) {
 
 /* A block of PyObject_Malloc or PyMem_Malloc; none if nbytes is 0. */
 static inline void bb_tally_block(bb_tally *tally, Py_ssize_t nbytes) {
-    bb_tally_add(tally, tally->rounded && nbytes > 0 ? bb_taken(nbytes) : nbytes);
+    if (!tally->rounded) {
+        bb_tally_add(tally, nbytes);
+    } else if (nbytes > 0) {
+        bb_tally_taken(tally, nbytes);
+    }
 }
 
 /* A block of malloc or PyMem_RawMalloc; none if nbytes is 0. */
 static inline void bb_tally_raw_block(bb_tally *tally, Py_ssize_t nbytes) {
-    bb_tally_add(tally, tally->rounded && nbytes > 0 ? bb_taken_raw(nbytes) : nbytes);
+    if (!tally->rounded) {
+        bb_tally_add(tally, nbytes);
+    } else if (nbytes > 0) {
+        bb_tally_taken_raw(tally, nbytes);
+    }
 }
+
+/* Several blocks of PyObject_Malloc or PyMem_Malloc of one size. */
+void bb_tally_blocks(bb_tally *tally, Py_ssize_t nbytes, Py_ssize_t count);
 
 #endif

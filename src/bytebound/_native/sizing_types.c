@@ -204,6 +204,24 @@ static void classify_kind(bb_type_info *info, PyTypeObject *base, PyTypeObject *
     }
 }
 
+/* Whether it is one of the commonest types, and nothing about it is out of the ordinary. */
+static int is_plain(const bb_type_info *info) {
+    if (info->own != BB_OWN_NATIVE || info->traverse != NULL || info->placed_dict || info->member ||
+        !bb_layout_known) {
+        return 0;
+    }
+    switch ((bb_kind)info->kind) {
+    case BB_OBJECT:
+        return info->type->tp_itemsize == 0;
+    case BB_LIST:
+    case BB_TUPLE:
+    case BB_DICT:
+        return info->exact;
+    default:
+        return 0;
+    }
+}
+
 const bb_type_info *bb_type_classify(bb_type_cache *cache, PyTypeObject *type, int may_call) {
     if (!may_call && !lookup_is_plain(type)) {
         return NULL;
@@ -222,6 +240,7 @@ const bb_type_info *bb_type_classify(bb_type_cache *cache, PyTypeObject *type, i
     if (bb_sizers_have(type)) {
         info.own = BB_OWN_SIZER;
     }
+    info.plain = is_plain(&info);
     info.version = bb_type_version(type); /* after the lookup, which gives it one */
     bb_type_info *place = &cache->infos[bb_type_place(type)];
     *place = info;

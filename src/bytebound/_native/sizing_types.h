@@ -47,6 +47,7 @@ typedef struct bb_type_info {
     uint8_t placed_dict;   /* a __dict__ slot that bb_dict_slot finds */
     uint8_t dict_keys;     /* a dict whose tp_traverse leaves out keys that are str */
     uint8_t member;        /* an enumeration's: not charged to who holds a member */
+    uint8_t plain;         /* bb_expand_plain does all that is to be done */
     Py_ssize_t items;      /* of a structure sequence, hidden ones too; else -1: ob_size */
     Py_ssize_t header;     /* bytes in front of the object */
     uint64_t slots;        /* bit i: the i-th word of the object is a __slots__ entry */

@@ -11,8 +11,11 @@ enum { HALF_WAY = 1 }; /* the bit that tells a container left half-way */
 
 static void start(bb_walk *walk, const bb_request *request) {
     walk->total = 0;
+    walk->fraction = 0;
     walk->limit = request->limit < 0 ? PY_SSIZE_T_MAX : request->limit;
     walk->error = BB_FINE;
+    walk->plain = !request->shallow && !request->rounded && request->stop_types == NULL &&
+                  request->visitor == NULL;
     walk->request = request;
     walk->types = bb_types_here();
     walk->kept = NULL;
@@ -62,14 +65,20 @@ void bb_walk_push_half_way(bb_walk *walk, PyObject *object, Py_ssize_t next) {
     }
 }
 
-void bb_walk_charge(bb_walk *walk, const void *identity, Py_ssize_t nbytes) {
+/* The addition alone, where nobody wants to be told. */
+static inline void add(bb_walk *walk, Py_ssize_t nbytes) {
     if (__builtin_add_overflow(walk->total, nbytes, &walk->total)) {
         walk->total = PY_SSIZE_T_MAX;
         walk->error = BB_TOO_LARGE;
-        return;
     }
+}
+
+void bb_walk_charge(bb_walk *walk, const void *identity, const bb_tally *tally) {
     const bb_request *request = walk->request;
-    if (request->visitor != NULL && request->visitor(request->context, identity, nbytes) < 0) {
+    add(walk, tally->nbytes);
+    walk->fraction += tally->fraction;
+    if (request->visitor != NULL &&
+        request->visitor(request->context, identity, tally->nbytes) < 0) {
         walk->error = BB_STOPPED;
     }
 }
@@ -94,47 +103,59 @@ static int is_stopped(bb_walk *walk, PyObject *object) {
     return 0;
 }
 
-/* What the allocator takes for a leaf. */
-static Py_ssize_t leaf_taken(PyObject *object, Py_ssize_t nbytes) {
-    bb_tally tally = {0, 1};
-    bb_tally outside = {0, 0};
-    if (Py_TYPE(object) == &PyUnicode_Type) {
+/* A leaf, with the blocks that a str may have beside its own. */
+static void charge_leaf(bb_walk *walk, PyObject *object, Py_ssize_t nbytes) {
+    bb_tally tally = {0, 0, walk->request->rounded};
+    bb_tally outside = {0};
+    if (tally.rounded && Py_TYPE(object) == &PyUnicode_Type) {
         bb_str_blocks(object, &outside);
         bb_str_blocks(object, &tally);
     }
     bb_tally_block(&tally, nbytes - outside.nbytes);
-    return tally.nbytes;
+    bb_walk_charge(walk, object, &tally);
 }
 
-void bb_walk_visit(bb_walk *walk, PyObject *object) {
-    Py_ssize_t nbytes = bb_leaf_allocated(object);
-    if (nbytes == 0) {
-        return;
-    }
-    /* With one reference it is met once; nothing is sure of a layout that is not known. */
-    if (Py_REFCNT(object) != 1 || !bb_layout_known) {
-        if (bb_is_immortal(object) ||
-            (Py_TYPE(object) == &PyUnicode_Type && PyUnicode_CHECK_INTERNED(object))) {
-            return;
-        }
-        if (!is_new(walk, object)) {
-            return;
-        }
-    }
+/* A leaf, or what is to be looked into, where the request has an extra. */
+static void visit_specially(bb_walk *walk, PyObject *object, Py_ssize_t nbytes) {
     if (walk->request->stop_types != NULL && is_stopped(walk, object)) {
         return;
     }
     if (nbytes < 0) {
         push(walk, object, 0);
     } else {
-        bb_walk_charge(walk, object, walk->request->rounded ? leaf_taken(object, nbytes) : nbytes);
+        charge_leaf(walk, object, nbytes);
+    }
+}
+
+void bb_walk_visit(bb_walk *walk, PyObject *object) {
+    PyTypeObject *type = Py_TYPE(object);
+    if (object == Py_None || type == &PyBool_Type) {
+        return;
+    }
+    /* With one reference it is met once; nothing is sure of a layout that is not known. */
+    if (Py_REFCNT(object) != 1 || !bb_layout_known) {
+        if (bb_is_immortal(object) ||
+            (type == &PyUnicode_Type && PyUnicode_CHECK_INTERNED(object)) ||
+            !is_new(walk, object)) {
+            return;
+        }
+    }
+    Py_ssize_t nbytes = bb_leaf_allocated(object);
+    if (!walk->plain) {
+        visit_specially(walk, object, nbytes);
+    } else if (nbytes < 0) {
+        push(walk, object, 0);
+    } else {
+        add(walk, nbytes);
     }
 }
 
 void bb_walk_visit_memory(bb_walk *walk, uintptr_t address, Py_ssize_t nbytes) {
     const void *identity = (const void *)(address & ~(uintptr_t)1); /* the set keeps that bit */
     if (identity != NULL && nbytes > 0 && is_new(walk, identity)) {
-        bb_walk_charge(walk, identity, walk->request->rounded ? bb_taken_raw(nbytes) : nbytes);
+        bb_tally tally = {0, 0, walk->request->rounded};
+        bb_tally_raw_block(&tally, nbytes);
+        bb_walk_charge(walk, identity, &tally);
     }
 }
 
@@ -154,7 +175,11 @@ static void expand_or_defer(bb_walk *walk, PyObject *object) {
         return;
     }
     BB_BEGIN_CRITICAL(object);
-    bb_expand(walk, object, info);
+    if (walk->plain && info->plain) {
+        bb_expand_plain(walk, object, info);
+    } else {
+        bb_expand(walk, object, info);
+    }
     BB_END_CRITICAL();
 }
 
@@ -246,9 +271,9 @@ static PyObject *ask_sizer(bb_walk *walk, PyObject *object, PyObject *function) 
             Py_CLEAR(referents);
         }
         if (referents != NULL) {
-            bb_tally tally = {0, walk->request->rounded};
+            bb_tally tally = {0, 0, walk->request->rounded};
             bb_tally_block(&tally, nbytes);
-            bb_walk_charge(walk, object, tally.nbytes);
+            bb_walk_charge(walk, object, &tally);
         }
     }
     Py_DECREF(told);
@@ -345,6 +370,7 @@ Py_ssize_t bb_measure(const bb_request *request) {
     }
     visit_arguments(&walk, request);
     int result = run(&walk);
+    add(&walk, walk.fraction / 65536);
     end(&walk);
     for (Py_ssize_t i = 0; i < request->count; i++) {
         Py_DECREF(request->objects[i]);

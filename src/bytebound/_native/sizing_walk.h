@@ -55,8 +55,10 @@ typedef enum bb_walk_error { BB_FINE, BB_NO_MEMORY, BB_TOO_LARGE, BB_STOPPED } b
 
 typedef struct bb_walk {
     Py_ssize_t total;
+    Py_ssize_t fraction; /* of what the allocator takes, see sizing_tally.h */
     Py_ssize_t limit;
     bb_walk_error error;
+    int plain; /* the request has no extra that every object has to be asked about */
     const bb_request *request;
     bb_type_cache *types;
     PyObject *kept; /* a list of what sizers returned, so that no address is used twice */
@@ -74,7 +76,7 @@ void bb_walk_visit(bb_walk *walk, PyObject *object);
 /* Charges memory that is no object, once however often it is met. */
 void bb_walk_visit_memory(bb_walk *walk, uintptr_t address, Py_ssize_t nbytes);
 
-void bb_walk_charge(bb_walk *walk, const void *identity, Py_ssize_t nbytes);
+void bb_walk_charge(bb_walk *walk, const void *identity, const bb_tally *tally);
 
 /* Has a long container visited further, from its `next`-th element on. */
 void bb_walk_push_half_way(bb_walk *walk, PyObject *object, Py_ssize_t next);
