@@ -100,7 +100,7 @@ cdef int store_at(
         elif batch.count != 0:
             self.drop_batch(&batch)
         if old != NULL:
-            if old != value:
+            if old != value and self.on_evict is not None:
                 self.notify(key, <PyObject *> old, BB_REPLACED)
             decref(<PyObject *> old)
         return 1

@@ -3,6 +3,7 @@
 """What a byte-bounded LRU does besides serving entries: bounds, measuring, records, copies."""
 
 cimport cython
+from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.object cimport PyObject, Py_EQ
 from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
@@ -61,6 +62,12 @@ cdef tuple REASONS = ("size", "items", "budget", "trimmed", "replaced", "deleted
 
 
 cdef uint64_t checked_size(size, str what) except? 0xFFFFFFFFFFFFFFFF:
+    cdef int overflow = 0
+    cdef int64_t quick
+    if type(size) is int:
+        quick = PyLong_AsLongLongAndOverflow(size, &overflow)
+        if quick >= 0 and not overflow and <uint64_t> quick <= BB_LRU_CHARGE_MAX:
+            return quick
     try:
         size = to_index(size)
     except TypeError:
