@@ -1,5 +1,6 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
-# cython: freethreading_compatible=True, autotestdict=False, boundscheck=False, wraparound=False
+# cython: freethreading_compatible=True, autotestdict=False, auto_pickle=False
+# cython: boundscheck=False, wraparound=False
 """A least-recently-used cache whose bound is in bytes."""
 
 cimport cython

@@ -1,11 +1,14 @@
 from typing import Any, Self, TypeVar
 
+from typing_extensions import disjoint_base
+
 from bytebound._native.budget import Budget
 from bytebound._native.mapping import Audit, BoundedMapping, CacheStats
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
+@disjoint_base
 class LRUBase(BoundedMapping[_K, _V]):
     @property
     def name(self) -> str | None: ...

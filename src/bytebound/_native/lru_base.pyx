@@ -1,5 +1,6 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
-# cython: freethreading_compatible=True, autotestdict=False, boundscheck=False, wraparound=False
+# cython: freethreading_compatible=True, autotestdict=False, auto_pickle=False
+# cython: boundscheck=False, wraparound=False
 """What a byte-bounded LRU does besides serving entries: bounds, measuring, records, copies."""
 
 cimport cython
@@ -55,10 +56,9 @@ from operator import index as to_index
 
 from bytebound._native.errors import EntryTooLargeError
 from bytebound._native.mapping import Audit, CacheStats
-from bytebound._native.units import MAX_SIZE, parse_size
+from bytebound._native.units import MAX_SIZE as _MAX_SIZE, parse_size
 
 cdef tuple REASONS = ("size", "items", "budget", "trimmed", "replaced", "deleted", "cleared")
-
 
 
 cdef uint64_t checked_size(size, str what) except? 0xFFFFFFFFFFFFFFFF:
@@ -613,7 +613,7 @@ cdef class LRUBase(BoundedMapping):
         # Filled first without a bound: growing step by step under it could leave no room for the
         # last entries, though all of them fit.
         staged = type(self).__new__(type(self))
-        staged.configure(MAX_SIZE, None, sizer, None, None, charge_overhead, None)
+        staged.configure(_MAX_SIZE, None, sizer, None, None, charge_overhead, None)
         for key, value, size in entries:
             staged.put(key, value, size=size)
         self.configure(max_bytes, max_items, sizer, None, budget, charge_overhead, name)

@@ -51,7 +51,7 @@ class Audit(NamedTuple):
 class BoundedMapping(Generic[_K, _V]):
     __hash__: ClassVar[None]  # type: ignore[assignment]
     @classmethod
-    def __class_getitem__(cls, item: Any, /) -> GenericAlias: ...
+    def __class_getitem__(cls, item: Any) -> GenericAlias: ...
     @classmethod
     def fromkeys(
         cls, iterable: Iterable[_K], value: _V | None = None, /, *args: Any, **settings: Any

@@ -2,7 +2,7 @@
 
 from operator import index
 
-_UNITS = {
+_UNITS: dict[str, int] = {
     "": 1,
     "b": 1,
     **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgtpe", 1)},
@@ -68,7 +68,7 @@ def _parse_text(text: str, name: str) -> int:
         raise ValueError(problem)
     if not whole.isdigit() or (point and not fraction.isdigit()):
         raise ValueError(problem)
-    size, rest = divmod(int(whole + fraction) * unit, int("1" + "0" * len(fraction)))
+    size, rest = divmod(int(whole + fraction) * unit, 10 ** len(fraction))
     if rest:
         raise ValueError(f"{name} must be a whole number of bytes, not {text!r}")
     return size
