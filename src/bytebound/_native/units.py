@@ -68,7 +68,8 @@ def _parse_text(text: str, name: str) -> int:
         raise ValueError(problem)
     if not whole.isdigit() or (point and not fraction.isdigit()):
         raise ValueError(problem)
-    size, rest = divmod(int(whole + fraction) * unit, 10 ** len(fraction))
+    scale: int = 10 ** len(fraction)
+    size, rest = divmod(int(whole + fraction) * unit, scale)
     if rest:
         raise ValueError(f"{name} must be a whole number of bytes, not {text!r}")
     return size
