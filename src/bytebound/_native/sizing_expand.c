@@ -144,7 +144,8 @@ static void visit_referents(bb_walk *walk, PyObject *object, const bb_type_info 
             bb_dict_visit_keys(walk, object);
         }
         info->traverse(object, visit_traversed, walk);
-    } else if (bb_rules[info->follow].visit != NULL) {
+    }
+    if (bb_rules[info->follow].visit != NULL) {
         bb_rules[info->follow].visit(walk, object, 0);
     }
 }
@@ -174,6 +175,13 @@ static int is_kept_elsewhere(bb_walk *walk, PyObject *object, const bb_type_info
     return bb_known_is_member(object);
 }
 
+static void get_attributes(bb_walk *walk, PyObject *object, bb_attributes *attributes) {
+    bb_attributes_get(object, attributes);
+    if (attributes->early.keys != NULL) {
+        bb_early_count(&walk->early, &attributes->early);
+    }
+}
+
 static void expand(bb_walk *walk, PyObject *object, const bb_type_info *info, Py_ssize_t asked) {
     bb_attributes attributes = {0};
     bb_tally tally = {0, 0, walk->request->rounded};
@@ -186,7 +194,7 @@ static void expand(bb_walk *walk, PyObject *object, const bb_type_info *info, Py
         return;
     }
     if (info->managed_dict) {
-        bb_attributes_get(object, &attributes);
+        get_attributes(walk, object, &attributes);
     }
     if (asked < 0) {
         tally_own(&tally, object, info, &attributes);
@@ -206,11 +214,14 @@ void bb_expand(bb_walk *walk, PyObject *object, const bb_type_info *info) {
 
 void bb_expand_plain(bb_walk *walk, PyObject *object, const bb_type_info *info) {
     bb_tally tally = {info->header + info->type->tp_basicsize, 0, 0};
-    bb_dict_view view;
+    bb_dict_view view = {0};
     bb_attributes attributes = {0};
     switch ((bb_kind)info->kind) {
     case BB_DICT: /* looked at once for both its bytes and its items */
         bb_dict_view_get(object, &view);
+        if (view.early.keys != NULL) {
+            bb_early_count(&walk->early, &view.early);
+        }
         bb_tally_add(&tally, view.keys_nbytes + view.values_nbytes);
         bb_walk_charge(walk, object, &tally);
         bb_dict_visit_view(walk, object, &view, 0);
@@ -227,7 +238,7 @@ void bb_expand_plain(bb_walk *walk, PyObject *object, const bb_type_info *info) 
         break;
     default:
         if (info->managed_dict) {
-            bb_attributes_get(object, &attributes);
+            get_attributes(walk, object, &attributes);
         }
         bb_tally_add(&tally, attributes.inline_nbytes + attributes.values_nbytes);
         bb_walk_charge(walk, object, &tally);
@@ -241,7 +252,7 @@ void bb_expand_asked(bb_walk *walk, PyObject *object, const bb_type_info *info, 
 }
 
 void bb_expand_rest(bb_walk *walk, PyObject *object, const bb_type_info *info, Py_ssize_t next) {
-    if (info->traverse == NULL && bb_rules[info->follow].visit != NULL) {
+    if (bb_rules[info->follow].visit != NULL) {
         bb_rules[info->follow].visit(walk, object, next);
     }
 }

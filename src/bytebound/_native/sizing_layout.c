@@ -1,6 +1,8 @@
 /* See sizing_layout.h. The mirrored structs follow Include/internal/pycore_dict.h of each version. */
 #include "sizing_layout.h"
 
+#include "sizing_early.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -130,18 +132,23 @@ static Py_ssize_t values_nbytes_for(Py_ssize_t capacity) {
     return (capacity + 1) * (Py_ssize_t)sizeof(PyObject *) + ((capacity + 7) & ~(Py_ssize_t)7);
 }
 
-static Py_ssize_t values_nbytes(const attribute_values *values, const dict_keys *Py_UNUSED(keys)) {
+static Py_ssize_t values_nbytes(const attribute_values *values, const dict_keys *Py_UNUSED(keys),
+                                bb_early *Py_UNUSED(early)) {
     return values->embedded ? 0 : values_nbytes_for(values->capacity);
 }
 
 /*
  * Each new instance of a class takes one slot off its key table as long as more than one is free,
  * after its own block was allocated; so the block is one slot larger than it says. The only
- * instance for which this cannot be told is the one that took the last (docs/sizes.md).
+ * instance for which this cannot be told is the one that took the last.
  */
-static Py_ssize_t inline_nbytes(const attribute_values *values, const dict_keys *keys) {
-    Py_ssize_t capacity = values->capacity;
-    if (keys->usable > 1 || capacity > shared_capacity(keys)) {
+static Py_ssize_t inline_nbytes(const attribute_values *values, const dict_keys *keys,
+                                bb_early *early) {
+    Py_ssize_t capacity = values->capacity, least = shared_capacity(keys);
+    if (keys->usable > 1 || capacity > least) {
+        if (keys->usable <= 1 && capacity == least + 1) {
+            *early = (bb_early){keys, (int)least, (int)capacity, 0};
+        }
         capacity++;
     }
     return values_nbytes_for(capacity);
@@ -150,15 +157,18 @@ static Py_ssize_t inline_nbytes(const attribute_values *values, const dict_keys 
 #else
 
 /*
- * The array does not hold its own length, only that of its prefix, which is the length rounded up.
- * It is what the class gives to new instances now, unless the prefix says otherwise: the first 29
- * instances of a class got more slots, each one fewer (docs/sizes.md).
+ * The array does not hold its own length, only that of its prefix, which is the length plus 2,
+ * rounded up. New instances get what the key table has room for. The first ones of a class got
+ * more, each one slot fewer: of those the prefix tells as much as is known.
  */
-static Py_ssize_t values_nbytes(const attribute_values *values, const dict_keys *keys) {
+static Py_ssize_t values_nbytes(const attribute_values *values, const dict_keys *keys,
+                                bb_early *early) {
     Py_ssize_t prefix = ((const uint8_t *)values)[-1];
     Py_ssize_t slots = shared_capacity(keys);
-    if (((slots + 2 + 7) & ~(Py_ssize_t)7) != prefix) {
-        slots = prefix - 2;
+    int other_prefix = ((slots + 2 + 7) & ~(Py_ssize_t)7) != prefix;
+    if (other_prefix || keys->usable > 1) {
+        *early = (bb_early){keys, (int)slots, (int)prefix - 2, keys->usable > 1};
+        slots = other_prefix ? bb_early_slots(early) : slots;
     }
     return prefix + slots * (Py_ssize_t)sizeof(PyObject *);
 }
@@ -173,9 +183,10 @@ int bb_dict_view_get(PyObject *dict, bb_dict_view *view) {
     attribute_values *values = (attribute_values *)((PyDictObject *)dict)->ma_values;
     char *entries = (char *)keys->indices + ((size_t)1 << keys->log2_index_bytes);
     view->count = keys->entries;
+    view->early.keys = NULL;
     if (values != NULL) {
         view->keys_nbytes = keys->references == 1 ? keys_nbytes(keys) : 0;
-        view->values_nbytes = values_nbytes(values, keys);
+        view->values_nbytes = values_nbytes(values, keys, &view->early);
         view->keys = NULL;
         view->values = values->slots;
         view->stride = 1;
@@ -214,7 +225,7 @@ int bb_attributes_get(PyObject *object, bb_attributes *view) {
     }
     const dict_keys *keys = (dict_keys *)((PyHeapTypeObject *)type)->ht_cached_keys;
     attribute_values *values = (attribute_values *)((char *)object + type->tp_basicsize);
-    view->inline_nbytes = inline_nbytes(values, keys);
+    view->inline_nbytes = inline_nbytes(values, keys, &view->early);
     if (view->dict == NULL && values->valid) {
         view->values = values->slots;
         view->count = values->capacity;
@@ -245,7 +256,7 @@ int bb_attributes_get(PyObject *object, bb_attributes *view) {
     *view = (bb_attributes){0};
     if (values_of(object, &values, &view->dict)) {
         const dict_keys *keys = (dict_keys *)((PyHeapTypeObject *)Py_TYPE(object))->ht_cached_keys;
-        view->values_nbytes = values_nbytes(values, keys);
+        view->values_nbytes = values_nbytes(values, keys, &view->early);
         view->values = values->slots;
         view->count = keys->entries;
     }

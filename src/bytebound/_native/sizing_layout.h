@@ -48,6 +48,17 @@
 #endif
 
 /*
+ * Attributes of which the length cannot be told from the object alone, see sizing_early.h; keys is
+ * NULL if it can. `slots` is what the array says of itself, `least` what new instances get now.
+ */
+typedef struct bb_early {
+    const void *keys; /* the table that the class shares among its instances */
+    int least;
+    int slots;
+    int settling; /* new instances still get fewer slots each */
+} bb_early;
+
+/*
  * A dict's memory outside its object, and its slots: keys[i * stride] and values[i * stride] for
  * i < count, both NULL where a slot is free. keys is NULL where the names belong to a class.
  */
@@ -58,6 +69,7 @@ typedef struct bb_dict_view {
     PyObject **values;
     Py_ssize_t stride;
     Py_ssize_t count;
+    bb_early early;
 } bb_dict_view;
 
 /* An instance's attributes as far as the type manages them. */
@@ -67,6 +79,7 @@ typedef struct bb_attributes {
     PyObject **values;        /* count slots, NULL where unset; NULL if a dict holds them */
     Py_ssize_t count;
     PyObject *dict; /* borrowed; NULL if none was made */
+    bb_early early;
 } bb_attributes;
 
 /* Whether the mirrored layouts hold for the running interpreter. */

@@ -50,10 +50,18 @@ typedef struct {
 } bytes_io;
 
 #if PY_VERSION_HEX >= 0x030C0000
-typedef _PyUnicodeWriter text_writer;
+typedef struct { /* _PyUnicodeWriter */
+    PyObject *buffer;
+    void *data;
+    int kind;
+    Py_UCS4 most;
+    Py_ssize_t numbers[3];
+    Py_UCS4 least;
+    char flags;
+} text_writer;
 #else
-typedef struct {
-    PyObject *large;
+typedef struct { /* _PyAccu */
+    PyObject *buffer;
     PyObject *small;
 } text_writer;
 #endif
@@ -207,10 +215,8 @@ void bb_string_io_visit(bb_walk *walk, PyObject *object, Py_ssize_t Py_UNUSED(ne
     string_io *stream = (string_io *)object;
     PyObject *referents[5] = {stream->decoder, stream->read_newline, stream->write_newline};
     if (stream->state == 2) {
-#if PY_VERSION_HEX >= 0x030C0000
         referents[3] = stream->writer.buffer;
-#else
-        referents[3] = stream->writer.large;
+#if PY_VERSION_HEX < 0x030C0000
         referents[4] = stream->writer.small;
 #endif
     }

@@ -123,8 +123,9 @@ static void classify_own(bb_type_info *info, PyTypeObject *known) {
                (PyType_IsSubtype(known, owner) || bb_known_base(owner) == owner)) {
         info->own = info->kind == BB_TOLD ? BB_OWN_TOLD : BB_OWN_NATIVE;
     }
-    if (info->managed_dict && !bb_layout_known && info->own == BB_OWN_NATIVE) {
-        info->own = BB_OWN_TOLD; /* object.__sizeof__ knows of an array in the object's block */
+    if (!bb_layout_known && info->kind == BB_OBJECT && info->own == BB_OWN_NATIVE &&
+        (info->type->tp_flags & Py_TPFLAGS_MANAGED_DICT)) {
+        info->own = BB_OWN_TOLD; /* it knows of attributes in the object's own block */
     }
     if (info->own == BB_OWN_TOLD) {
         info->told = owner == NULL ? NULL : plain_function(descriptor);
@@ -164,15 +165,17 @@ static PyTypeObject *find_base(bb_type_info *info) {
     return base;
 }
 
-/* Which rule finds the referents, and whether it finds the __dict__ too. */
+/* Which rule finds the referents, and whether a tp_traverse does, and who finds the __dict__. */
 static void classify_follow(bb_type_info *info, PyTypeObject *base, PyTypeObject *known) {
+    traverseproc known_traverse = known == NULL ? NULL : known->tp_traverse;
+    int has_rule = bb_rules[info->kind].visit != NULL;
     info->follow = info->kind;
     if (PyType_IS_GC(base) && base->tp_traverse != NULL &&
-        (known == NULL || bb_rules[info->kind].visit == NULL ||
-         base->tp_traverse != known->tp_traverse)) {
-        info->follow = BB_TRAVERSE;
+        (base->tp_traverse != known_traverse || !has_rule)) {
         info->traverse = base->tp_traverse;
         info->dict_keys = (base->tp_flags & Py_TPFLAGS_DICT_SUBCLASS) != 0;
+        /* It visits what a base that is tracked refers to; of another base it knows nothing. */
+        info->follow = known_traverse == NULL ? info->kind : BB_TRAVERSE;
     }
     if (info->type->tp_dictoffset == 0 || (info->traverse != NULL && base->tp_dictoffset != 0)) {
         return; /* none, or one that the base visits */

@@ -40,7 +40,7 @@ typedef struct bb_type_info {
     unsigned int version;
     unsigned int generation;
     uint8_t kind;          /* the rule for own bytes: that of the nearest known base */
-    uint8_t follow;        /* the rule for referents; BB_TRAVERSE where a base has its own */
+    uint8_t follow;        /* the rule for referents; BB_TRAVERSE: only tp_traverse knows */
     uint8_t own;           /* bb_own */
     uint8_t exact;         /* the known type itself: not allocated by PyType_GenericAlloc */
     uint8_t managed_dict;  /* attributes as bb_attributes_get knows them */
@@ -51,7 +51,7 @@ typedef struct bb_type_info {
     Py_ssize_t items;      /* of a structure sequence, hidden ones too; else -1: ob_size */
     Py_ssize_t header;     /* bytes in front of the object */
     uint64_t slots;        /* bit i: the i-th word of the object is a __slots__ entry */
-    traverseproc traverse; /* of the base; NULL unless `follow` is BB_TRAVERSE */
+    traverseproc traverse; /* of a base that has one and no rule; or NULL */
     PyCFunction told;      /* NULL unless BB_OWN_TOLD */
 } bb_type_info;
 

@@ -19,6 +19,7 @@ static void start(bb_walk *walk, const bb_request *request) {
     walk->request = request;
     walk->types = bb_types_here();
     walk->kept = NULL;
+    walk->early = NULL;
     bb_seen_start(&walk->seen);
     bb_pending_start(&walk->pending);
     bb_pending_start(&walk->deferred);
@@ -41,6 +42,7 @@ static void end(bb_walk *walk) {
     bb_pending_end(&walk->pending);
     bb_pending_end(&walk->deferred);
     bb_seen_end(&walk->seen);
+    PyMem_RawFree(walk->early);
     Py_CLEAR(walk->kept);
 }
 
@@ -348,6 +350,15 @@ static int run(bb_walk *walk) {
     return walk->error == BB_FINE ? 0 : -1;
 }
 
+/* What only the whole tells. */
+static void finish(bb_walk *walk) {
+    if (walk->request->rounded) {
+        add(walk, walk->fraction / 65536);
+    } else if (walk->request->visitor == NULL && !bb_walk_is_over(walk)) {
+        add(walk, bb_early_correction(walk->early));
+    }
+}
+
 static void visit_arguments(bb_walk *walk, const bb_request *request) {
     PyObject *stop = request->stop_objects;
     for (Py_ssize_t i = 0; stop != NULL && i < PyTuple_GET_SIZE(stop); i++) {
@@ -370,7 +381,7 @@ Py_ssize_t bb_measure(const bb_request *request) {
     }
     visit_arguments(&walk, request);
     int result = run(&walk);
-    add(&walk, walk.fraction / 65536);
+    finish(&walk);
     end(&walk);
     for (Py_ssize_t i = 0; i < request->count; i++) {
         Py_DECREF(request->objects[i]);

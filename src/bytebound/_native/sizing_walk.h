@@ -30,6 +30,7 @@
 
 #include <Python.h>
 
+#include "sizing_early.h"
 #include "sizing_pending.h"
 #include "sizing_seen.h"
 #include "sizing_types.h"
@@ -61,7 +62,8 @@ typedef struct bb_walk {
     int plain; /* the request has no extra that every object has to be asked about */
     const bb_request *request;
     bb_type_cache *types;
-    PyObject *kept; /* a list of what sizers returned, so that no address is used twice */
+    PyObject *kept;          /* a list of what sizers returned, so that no address is used twice */
+    bb_early_classes *early; /* NULL until an early instance is met */
     bb_seen seen;
     bb_pending pending;
     bb_pending deferred;
