@@ -1,0 +1,176 @@
+"""Fails the n-th allocation of each operation, for every n: it happens whole or not at all.
+
+Argument: the name of one of the operations below.
+"""
+
+import contextlib
+import gc
+import sys
+from typing import Any
+
+try:
+    from _testcapi import remove_mem_hooks, set_nomemory  # type: ignore[import-not-found]
+except ImportError:
+    print("skip: this interpreter has no _testcapi.set_nomemory")
+    sys.exit()
+
+from bytebound import Budget, LRUCache
+
+Cache = LRUCache[Any, Any]
+
+
+class Key:
+    """A key that Python code compares."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __hash__(self) -> int:
+        return 5
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or self.number == other.number  # type: ignore[attr-defined]
+
+
+VALUES = [(number,) for number in range(200)]
+LOST: list[Any] = []
+
+
+def lose(key: Any, value: Any, reason: str) -> None:
+    LOST.append(key)
+
+
+def small() -> Any:
+    """Make a cache whose tables the next insert makes grow."""
+    cache = Cache("1MiB", budget=BUDGET)
+    for number in range(20):
+        cache.put(VALUES[number], VALUES[number], size=10)
+    cache.trim(cache.nbytes - 1)
+    return cache
+
+
+def full() -> Any:
+    """Make a cache that evicts on the next insert, and tells."""
+    cache = Cache(10_000, charge_overhead=False, on_evict=lose, budget=BUDGET)
+    for number in range(100):
+        cache.put(VALUES[number], VALUES[number], size=100)
+    return cache
+
+
+def colliding() -> Any:
+    cache = Cache("1MiB", budget=BUDGET)
+    for number in range(5):
+        cache.put(Key(number), VALUES[number], size=10)
+    return cache
+
+
+def walked() -> Any:
+    """Make a cache with an iterator that a promotion has to keep the order for."""
+    cache = full()
+    WALK[:] = [iter(cache)]
+    next(WALK[0])
+    return cache
+
+
+WALK: list[Any] = []
+BUDGET = Budget("64MiB")
+NEW, ABSENT = ("new",), Key(99)
+DEEP = [VALUES[number] for number in range(50)] + [{"a": [VALUES[3]]}]
+
+OPERATIONS: dict[str, Any] = {
+    "insert": (lambda: Cache("1MiB", budget=BUDGET), lambda cache: cache.put(NEW, 1, size=10)),
+    "insert_growing": (small, lambda cache: cache.put(NEW, 1, size=10)),
+    "insert_measured": (small, lambda cache: cache.__setitem__(NEW, DEEP)),
+    "insert_evicting": (full, lambda cache: cache.put(NEW, 1, size=10)),
+    "insert_evicting_many": (full, lambda cache: cache.put(NEW, 1, size=5000)),
+    "insert_compared": (colliding, lambda cache: cache.put(ABSENT, 1, size=10)),
+    "overwrite": (full, lambda cache: cache.put(VALUES[50], 1, size=5000)),
+    "setdefault": (full, lambda cache: cache.setdefault(NEW, DEEP)),
+    "lookup": (colliding, lambda cache: cache.get(ABSENT)),
+    "delete": (full, lambda cache: cache.__delitem__(VALUES[3])),
+    "pop": (full, lambda cache: cache.pop(VALUES[3])),
+    "popitem": (full, lambda cache: cache.popitem()),
+    "clear": (full, lambda cache: cache.clear()),
+    "trim": (full, lambda cache: cache.trim(500)),
+    "resize": (full, lambda cache: cache.resize(500)),
+    "resize_items": (full, lambda cache: cache.resize(max_items=3)),
+    "remeasure": (full, lambda cache: cache.remeasure(VALUES[3])),
+    "copy": (full, lambda cache: cache.copy()),
+    "audit": (full, lambda cache: cache.audit()),
+    "stats": (full, lambda cache: cache.stats()),
+    "reduce": (full, lambda cache: cache.__reduce__()),
+    "iterate": (full, list),
+    "items": (full, lambda cache: list(cache.items())),
+    "promote": (walked, lambda cache: cache.get(VALUES[50])),
+    "ends": (full, lambda cache: (cache.oldest(), cache.newest())),
+    "merge": (full, lambda cache: cache | {1: 2}),
+    "construct": (full, lambda cache: Cache("1MiB", budget=BUDGET, name="x")),
+}
+# These may be interrupted between two entries, each of which leaves whole.
+PIECEWISE = {"trim", "resize", "resize_items", "merge"}
+
+
+def state(cache: Any) -> tuple[Any, ...]:
+    return (
+        list(cache.items()),
+        [cache.entry_nbytes(key) for key in cache],
+        cache.nbytes,
+        cache.overhead_nbytes,
+        cache.max_bytes,
+        cache.max_items,
+        cache.stats().inserts,
+        BUDGET.nbytes,
+    )
+
+
+def fail_nth(cache: Any, operate: Any, nth: int) -> bool:
+    """Do something while the n-th allocation fails; say whether that was an error."""
+    gc.collect()  # which empties the free lists that would do instead of allocating
+    set_nomemory(nth, nth + 1)
+    try:
+        held = (cache, operate)  # takes the pair that this call itself left in a free list
+        operate(cache)
+    except MemoryError:
+        return True
+    finally:
+        remove_mem_hooks()
+        del held
+    return False
+
+
+def main(name: str) -> None:
+    """Let each allocation fail in turn, until there are no more."""
+    make, operate = OPERATIONS[name]
+    sys.unraisablehook = lambda report: None
+    failures = successes = nth = 0
+    # One that succeeds may have swallowed the failure, in a callback say; so some more.
+    while successes < 25:
+        nth += 1
+        cache = make()
+        before = state(cache)
+        failed = fail_nth(cache, operate, nth)
+        cache._validate()
+        BUDGET._validate()
+        if failed and name not in PIECEWISE:
+            same = [one == other for one, other in zip(state(cache), before, strict=True)]
+            assert all(same), f"allocation {nth} changed parts {same}"
+        if WALK and not failed:
+            finish_walk()
+        failures, successes = failures + failed, 0 if failed else successes + 1
+        WALK.clear()
+        LOST.clear()
+        del cache, before
+        gc.collect()
+        assert BUDGET.nbytes == 0, nth
+    print(name, "failed", failures, "times")
+
+
+def finish_walk() -> None:
+    """Check that an iterator whose order could not be kept says so."""
+    with contextlib.suppress(MemoryError):
+        assert list(WALK[0]) == VALUES[1:100]
+
+
+main(sys.argv[1])
