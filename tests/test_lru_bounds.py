@@ -308,3 +308,44 @@ def test_memory_follows_the_content() -> None:
     assert cache.overhead_nbytes < full / 50
     assert list(cache) == list(range(9990, 10_000))
     cache._validate()
+
+
+# ---- slack ----
+
+
+def with_slack() -> AnyCache:
+    """Make a cache with one small entry and memory for twenty."""
+    cache = AnyCache(4000)
+    for number in range(20):
+        cache.put(number, 0, size=1)
+    for number in range(19):
+        del cache[number]
+    return cache
+
+
+def test_slack_does_not_keep_out_an_entry_that_fits() -> None:
+    cache = with_slack()
+    del cache[19]
+    assert cache.put("large", 1, size=3500)
+    assert cache.nbytes <= 4000
+    cache._validate()
+
+
+def test_slack_does_not_keep_an_entry_from_growing() -> None:
+    cache = with_slack()
+    assert cache.put(19, 1, size=3500)
+    assert cache.entry_nbytes(19) == 3500
+    cache._validate()
+
+
+def test_slack_does_not_drop_an_entry_that_grew() -> None:
+    cache = AnyCache(4000, on_evict=Departures())
+    for number in range(20):
+        cache.put(number, [], size=1)
+    for number in range(19):
+        del cache[number]
+    value = cache.peek(19)
+    assert value is not None
+    value.extend([0] * 400)
+    assert cache.remeasure(19) > 3200
+    assert 19 in cache

@@ -179,6 +179,7 @@ WRITES = {
     "put with size": lambda cache: cache.put("key", 1, size=0),
     "setdefault": lambda cache: cache.setdefault("key", 1),
     "update": lambda cache: cache.update(key=1),
+    "resize": lambda cache: cache.resize("1MiB"),
 }
 
 

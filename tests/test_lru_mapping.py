@@ -21,6 +21,14 @@ def test_it_is_a_mutable_mapping(cache: AnyCache) -> None:
     assert isinstance(cache, MutableMapping)
 
 
+def test_it_matches_mapping_patterns(cache: AnyCache) -> None:
+    match cache:
+        case {"a": value}:
+            assert value == 1
+        case _:
+            pytest.fail("not taken for a mapping")
+
+
 def test_what_is_put_is_found_and_is_the_same_object() -> None:
     cache = AnyCache("1MiB")
     value = [object()]

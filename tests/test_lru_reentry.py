@@ -7,6 +7,7 @@ from hostile import (
     DROPPING,
     MEDDLING,
     AnyCache,
+    LastWords,
     Use,
     check_in_order,
     unraisable,
@@ -18,11 +19,7 @@ every_drop = pytest.mark.parametrize("drop", DROPPING.values(), ids=DROPPING)
 every_meddling = pytest.mark.parametrize("meddle", MEDDLING.values(), ids=MEDDLING)
 
 
-# Trimming is in a file of its own.
-PUT_BACK = {name: drop for name, drop in DROPPING.items() if name != "trim"}
-
-
-@pytest.mark.parametrize("drop", PUT_BACK.values(), ids=PUT_BACK)
+@every_drop
 @every_meddling
 def test_a_callback_may_use_the_cache(drop: Use, meddle: Use) -> None:
     depth = 0
@@ -46,7 +43,7 @@ def test_a_callback_may_use_the_cache(drop: Use, meddle: Use) -> None:
     check_in_order(cache)
 
 
-@pytest.mark.parametrize("drop", PUT_BACK.values(), ids=PUT_BACK)
+@every_drop
 def test_a_callback_that_puts_everything_back_ends(drop: Use) -> None:
     calls = 0
 
@@ -119,4 +116,42 @@ def test_a_collection_at_every_allocation() -> None:
                 list(cache.items()), cache.copy(), cache.audit()
     finally:
         gc.set_threshold(*before)
+    cache._validate()
+
+
+def test_trimming_ends_though_the_callback_inserts() -> None:
+    cache = AnyCache("1MiB", on_evict=lambda *left: cache.put(object(), 1, size=10))
+    cache.update({number: number for number in range(20)})
+    cache.trim(0)
+    cache._validate()
+
+
+def test_trimming_ends_though_dying_values_insert() -> None:
+    rests = 1000
+
+    def again() -> None:
+        nonlocal rests
+        if rests:
+            rests -= 1
+            cache.put(object(), LastWords(again), size=10)
+
+    cache = AnyCache("1MiB")
+    cache.update({number: LastWords(again) for number in range(20)})
+    cache.trim(0)
+    assert rests > 900
+    rests = 0
+    cache.clear()
+    cache._validate()
+
+
+def test_resizing_ends_though_entries_of_no_size_are_put_back() -> None:
+    cache = AnyCache(
+        "1MiB",
+        sizer=lambda key, value: 0,
+        on_evict=lambda key, value, reason: cache.put(key, value),
+    )
+    cache.update({number: number for number in range(40)})
+    with unraisable():
+        cache.resize(500)
+    assert cache.nbytes <= 500
     cache._validate()
