@@ -3,6 +3,15 @@
 
 from cpython.object cimport PyObject
 
+cdef extern from *:
+    ctypedef int (*visitproc)(PyObject *object, void *argument) noexcept
+    ctypedef int (*traverseproc)(PyObject *object, visitproc visit, void *argument) noexcept
+
+cdef extern from "sizing_walk.h":
+    # Told of each distinct object charged, or block of memory that is none, with its own bytes.
+    # Must not run Python code. -1 stops, with an exception set.
+    ctypedef int (*bb_visitor)(void *context, const void *identity, Py_ssize_t nbytes) noexcept
+
 cdef extern from "sizing_inline.h":
     # The bytes of an exact str, bytes, int or float, of None and of a bool; -1 for anything else.
     Py_ssize_t bb_leaf_nbytes(PyObject *object) nogil
@@ -14,3 +23,15 @@ cdef extern from "sizing_inline.h":
 cdef Py_ssize_t measure(
     PyObject *const *objects, Py_ssize_t count, bint deep, Py_ssize_t limit
 ) except -1
+
+# The same, deep and without limit, telling `visitor` of each object charged. Identities are good
+# as long as the objects measured are held. The first instances of a class are told of with an
+# approximate size (sizing_early.h).
+cdef Py_ssize_t measure_each(
+    PyObject *const *objects, Py_ssize_t count, bb_visitor visitor, void *context
+) except -1
+
+# Has the instances of an extension type measured by their `__sizeof__`, a C method that runs no
+# Python code, and followed by `traverse` instead of `tp_traverse`: one that keeps other threads
+# from changing the container while it visits. The visits run no Python code and take no lock.
+cdef int register_container(cls, traverseproc traverse) except -1

@@ -3,7 +3,7 @@ from typing import Any, TypeVar, final
 
 _T = TypeVar("_T")
 
-__all__ = ["MemoryBlock", "register_sizer", "sizeof"]
+__all__ = ["MemoryBlock", "register_sizer", "shell_nbytes", "sizeof"]
 
 @final
 class MemoryBlock:
@@ -18,6 +18,7 @@ def sizeof(
     limit: int | None = None,
     stop: Iterable[object] = (),
 ) -> int: ...
+def shell_nbytes(obj: object, /) -> int: ...
 def register_sizer(
     cls: type[_T], fn: Callable[[_T], tuple[int, Iterable[Any]]] | None, /
 ) -> None: ...

@@ -12,13 +12,14 @@ cimport cython
 
 from cpython.object cimport PyObject, PyTypeObject
 
-__all__ = ["MemoryBlock", "register_sizer", "sizeof"]
+__all__ = ["MemoryBlock", "register_sizer", "shell_nbytes", "sizeof"]
 
 cdef extern from "Python.h":
     PyObject **PySequence_Fast_ITEMS(object sequence)
 
 cdef extern from "sizing_layout.h":
     int bb_layout_check() except -1
+    Py_ssize_t bb_header_nbytes(PyTypeObject *type)
 
 cdef extern from "sizing_tally.h":
     void bb_tally_prepare(Py_ssize_t pymalloc_blocks)
@@ -31,6 +32,7 @@ cdef extern from "sizing_rules.h":
 
 cdef extern from "sizing_known.h":
     int bb_known_prepare(PyTypeObject *memory_block) except -1
+    void bb_known_enter_container(PyTypeObject *type, traverseproc traverse)
 
 cdef extern from "sizing_sizers.h":
     int bb_sizers_register(PyTypeObject *type, PyObject *function) except -1
@@ -44,6 +46,8 @@ cdef extern from "sizing_walk.h":
         Py_ssize_t limit
         PyObject *stop_types
         PyObject *stop_objects
+        bb_visitor visitor
+        void *context
     Py_ssize_t bb_measure(const bb_request *request) except -1
 
 
@@ -102,6 +106,23 @@ cdef Py_ssize_t measure(
         objects, count, not deep, False, limit, NULL, NULL, NULL, NULL
     )
     return bb_measure(&request)
+
+
+cdef Py_ssize_t measure_each(
+    PyObject *const *objects, Py_ssize_t count, bb_visitor visitor, void *context
+) except -1:
+    cdef bb_request request = bb_request(
+        objects, count, False, False, -1, NULL, NULL, visitor, context
+    )
+    return bb_measure(&request)
+
+
+cdef int register_container(cls, traverseproc traverse) except -1:
+    bb_known_enter_container(<PyTypeObject *>cls, traverse)
+    return 0
+
+
+cdef tuple _LEAVES = (str, bytes, int, float, bool, type(None))
 
 
 def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=()):
@@ -184,6 +205,30 @@ def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=(
     return bb_measure(&request)
 
 
+def shell_nbytes(obj, /):
+    """Return the bytes of an object's own block, whatever its `__sizeof__` adds to that.
+
+    For sizers of types whose `__sizeof__` includes memory that they tell of as referents.
+
+    Parameters
+    ----------
+    obj
+        An object of a fixed size.
+
+    Returns
+    -------
+    int
+        Bytes, with what the interpreter puts in front of the object.
+
+    Examples
+    --------
+    >>> shell_nbytes(1.5) == (1.5).__sizeof__()
+    True
+    """
+    cdef object cls = type(obj)
+    return bb_header_nbytes(<PyTypeObject *>cls) + (<PyTypeObject *>cls).tp_basicsize
+
+
 def register_sizer(cls, fn, /):
     """Tell how to measure the instances of a type that hides memory.
 
@@ -206,6 +251,9 @@ def register_sizer(cls, fn, /):
     ------
     TypeError
         If `cls` is not a type or `fn` cannot be called.
+    ValueError
+        If `cls` is str, bytes, int, float or bool: these are measured without asking what they
+        are, in every put of a cache. Their subclasses may be registered.
 
     Notes
     -----
@@ -226,6 +274,8 @@ def register_sizer(cls, fn, /):
     >>> sizeof(handle) < 1000
     True
     """
+    if cls in _LEAVES:
+        raise ValueError(f"the size of {cls.__name__} is known")
     if not isinstance(cls, type):
         raise TypeError(f"cls must be a type, not {type(cls).__name__}")
     if fn is not None and not callable(fn):

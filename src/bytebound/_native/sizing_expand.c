@@ -70,12 +70,13 @@ static Py_ssize_t block_nbytes(PyObject *object, const bb_type_info *info) {
     return (nbytes + (items + 1) * type->tp_itemsize + 7) & ~(Py_ssize_t)7;
 }
 
-/* What a __sizeof__ told: the object's block, and as much as it knows beside. */
+/* What a __sizeof__ told: the object's block, without the header and the attributes in it, and as
+ * much as it knows beside. */
 static void tally_told(bb_tally *tally, PyObject *object, const bb_type_info *info,
-                       Py_ssize_t nbytes) {
+                       const bb_attributes *attributes, Py_ssize_t nbytes) {
     Py_ssize_t block = Py_TYPE(object)->tp_basicsize;
     block = nbytes < block ? nbytes : block;
-    bb_tally_block(tally, info->header + block);
+    bb_tally_block(tally, info->header + block + attributes->inline_nbytes);
     bb_tally_block(tally, nbytes - block);
 }
 
@@ -90,7 +91,7 @@ static Py_ssize_t told_nbytes(PyObject *object, const bb_type_info *info) {
 static void tally_own(bb_tally *tally, PyObject *object, const bb_type_info *info,
                       const bb_attributes *attributes) {
     if (info->own == BB_OWN_TOLD) {
-        tally_told(tally, object, info, told_nbytes(object, info));
+        tally_told(tally, object, info, attributes, told_nbytes(object, info));
     } else {
         bb_tally_block(tally, block_nbytes(object, info) + attributes->inline_nbytes);
         if (bb_rules[info->kind].blocks != NULL) {
@@ -199,7 +200,7 @@ static void expand(bb_walk *walk, PyObject *object, const bb_type_info *info, Py
     if (asked < 0) {
         tally_own(&tally, object, info, &attributes);
     } else {
-        tally_told(&tally, object, info, asked);
+        tally_told(&tally, object, info, &attributes, asked);
         bb_tally_block(&tally, attributes.values_nbytes);
     }
     bb_walk_charge(walk, object, &tally);

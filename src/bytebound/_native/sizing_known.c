@@ -11,6 +11,7 @@ enum { TABLE = 256 }; /* a power of two, several times the number of known types
 typedef struct {
     PyTypeObject *type; /* written last */
     bb_kind kind;
+    traverseproc traverse; /* of a container */
 } known_type;
 
 static known_type table[TABLE];
@@ -32,13 +33,32 @@ static known_type *find(PyTypeObject *type) {
     return &table[place];
 }
 
-static void enter(PyTypeObject *type, bb_kind kind) {
+static void enter_with(PyTypeObject *type, bb_kind kind, traverseproc traverse) {
     known_type *entry = find(type);
     if (entry->type == NULL) {
         Py_INCREF(type);
         entry->kind = kind;
+        entry->traverse = traverse;
         __atomic_store_n(&entry->type, type, __ATOMIC_RELEASE);
     }
+}
+
+static void enter(PyTypeObject *type, bb_kind kind) {
+    enter_with(type, kind, NULL);
+}
+
+void bb_known_enter_container(PyTypeObject *type, traverseproc traverse) {
+    enter_with(type, BB_CONTAINER, traverse);
+    bb_types_forget();
+}
+
+traverseproc bb_known_traverse(PyTypeObject *known) {
+    return find(known)->traverse;
+}
+
+void bb_known_enter_plain(PyTypeObject *type) {
+    enter(type, BB_OBJECT);
+    bb_types_forget();
 }
 
 bb_kind bb_known_kind(PyTypeObject *known) {
@@ -177,7 +197,8 @@ static struct {
     {"types", "UnionType", BB_NOT_DATA, 0, 0},
 };
 
-/* A type that a module has, or NULL; never with an exception. */
+/* A type that a module has, or NULL; never with an exception. One that Python code made has not the
+ * layout of the C type by that name. */
 static PyTypeObject *module_type(PyObject *modules, const char *module, const char *name) {
     PyObject *found = PyDict_GetItemString(modules, module);
     Py_XINCREF(found);
@@ -202,7 +223,7 @@ static int refresh_stdlib(PyObject *modules) {
         }
         PyTypeObject *type = wanted[i].base ? found->tp_base : found;
         Py_ssize_t expected = bb_stdlib_basic_size(wanted[i].kind);
-        if (expected == 0 || expected == type->tp_basicsize) {
+        if (!bb_type_is_class(type) && (expected == 0 || expected == type->tp_basicsize)) {
             enter(type, wanted[i].kind);
             if (wanted[i].kind == BB_TIMEZONE) {
                 bb_timezone_prepare(type);

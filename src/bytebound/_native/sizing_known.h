@@ -28,6 +28,16 @@ int bb_known_prepare(PyTypeObject *memory_block);
 /* Enters the types of modules imported since the last call. -1 with an exception set. */
 int bb_known_refresh(void);
 
+/* Enters a type whose objects are what their slots and attributes hold, whatever its __sizeof__ says. */
+void bb_known_enter_plain(PyTypeObject *type);
+
+/* Enters an extension type that knows its bytes (by a C __sizeof__ which runs no Python code) and has a
+ * way to visit what it holds that is safe while other threads change it. */
+void bb_known_enter_container(PyTypeObject *type, traverseproc traverse);
+
+/* That way; NULL for a type that is no such container. */
+traverseproc bb_known_traverse(PyTypeObject *known);
+
 /* What a type is that bb_known_base returned. */
 bb_kind bb_known_kind(PyTypeObject *known);
 

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from bytebound._native.sizing import MemoryBlock
+from bytebound._native.sizing import MemoryBlock, shell_nbytes
 
-Sizer = Callable[[Any], tuple[int, Iterable[object]]]
+# None: what the native walk finds is everything, whatever the type's `__sizeof__` says.
+Sizer = Callable[[Any], tuple[int, Iterable[object]]] | None
 
 
 def sizers(library: str) -> list[tuple[type, Sizer]] | None:
@@ -19,9 +20,7 @@ def sizers(library: str) -> list[tuple[type, Sizer]] | None:
     module = sys.modules.get(library)
     if module is None or getattr(module.__spec__, "_initializing", False):
         return None
-    return [
-        (cls, sizer) for cls, sizer in _FINDERS[library](module) if isinstance(cls, type)
-    ]
+    return [(cls, sizer) for cls, sizer in _FINDERS[library](module) if isinstance(cls, type)]
 
 
 def _find(module: object, path: str) -> object:
@@ -45,7 +44,7 @@ def _arrow_memory(buffer: Any) -> MemoryBlock | None:
 
 
 def _arrow_buffer(buffer: Any) -> tuple[int, Iterable[object]]:
-    return sys.getsizeof(buffer), [_arrow_memory(buffer)]
+    return shell_nbytes(buffer), [_arrow_memory(buffer)]
 
 
 def _arrow_array(array: Any) -> tuple[int, Iterable[object]]:
@@ -53,15 +52,15 @@ def _arrow_array(array: Any) -> tuple[int, Iterable[object]]:
     dictionary = getattr(array, "dictionary", None)
     if dictionary is not None:
         referents.append(dictionary)
-    return sys.getsizeof(array), referents
+    return shell_nbytes(array), referents
 
 
 def _arrow_chunks(chunked: Any) -> tuple[int, Iterable[object]]:
-    return sys.getsizeof(chunked), chunked.chunks
+    return shell_nbytes(chunked), chunked.chunks
 
 
 def _arrow_columns(table: Any) -> tuple[int, Iterable[object]]:
-    return sys.getsizeof(table), table.columns
+    return shell_nbytes(table), table.columns
 
 
 def _arrow_sizers(pyarrow: object) -> list[tuple[object, Sizer]]:
@@ -74,15 +73,20 @@ def _arrow_sizers(pyarrow: object) -> list[tuple[object, Sizer]]:
     ]
 
 
-# pandas: everything is in attributes and arrays, but for the hash table behind an index.
+# pandas: everything is in attributes and arrays, but for the hash table behind an index. Its
+# `__sizeof__` adds up arrays that are reached anyway.
 
 
 def _pandas_table(table: Any) -> tuple[int, Iterable[object]]:
-    return sys.getsizeof(table) + table.sizeof(), ()
+    return shell_nbytes(table) + table.sizeof(), ()
 
 
 def _pandas_sizers(pandas: object) -> list[tuple[object, Sizer]]:
-    return [(_find(pandas, "_libs.hashtable.HashTable"), _pandas_table)]
+    return [
+        (_find(pandas, "core.base.PandasObject"), None),
+        (_find(pandas, "_libs.index.IndexEngine"), None),
+        (_find(pandas, "_libs.hashtable.HashTable"), _pandas_table),
+    ]
 
 
 # torch: a tensor looks at a storage, which several may share. What is on another device is no
@@ -91,8 +95,8 @@ def _pandas_sizers(pandas: object) -> list[tuple[object, Sizer]]:
 
 def _torch_storage(storage: Any) -> tuple[int, Iterable[object]]:
     if storage.device.type != "cpu":
-        return sys.getsizeof(storage), ()
-    return sys.getsizeof(storage), [MemoryBlock(storage.data_ptr(), storage.nbytes())]
+        return shell_nbytes(storage), ()
+    return shell_nbytes(storage), [MemoryBlock(storage.data_ptr(), storage.nbytes())]
 
 
 def _torch_tensor(tensor: Any) -> tuple[int, Iterable[object]]:
@@ -107,7 +111,7 @@ def _torch_tensor(tensor: Any) -> tuple[int, Iterable[object]]:
             referents.append(MemoryBlock(storage.data_ptr(), storage.nbytes()))
     if tensor.is_leaf and tensor.grad is not None:
         referents.append(tensor.grad)
-    return sys.getsizeof(tensor), referents
+    return shell_nbytes(tensor), referents
 
 
 def _torch_sizers(torch: object) -> list[tuple[object, Sizer]]:

@@ -329,7 +329,8 @@ static void find_shared_dtypes(PyObject *numpy) {
 static PyTypeObject *type_named(PyObject *numpy, const char *name, size_t nbytes) {
     PyObject *type = PyObject_GetAttrString(numpy, name);
     if (type != NULL &&
-        (!PyType_Check(type) || ((PyTypeObject *)type)->tp_basicsize < (Py_ssize_t)nbytes)) {
+        (!PyType_Check(type) || bb_type_is_class((PyTypeObject *)type) ||
+         ((PyTypeObject *)type)->tp_basicsize < (Py_ssize_t)nbytes)) {
         Py_CLEAR(type);
     }
     PyErr_Clear(); /* half imported: next time */

@@ -55,6 +55,7 @@ typedef enum bb_kind {
     BB_NUMPY_STR,
     /* our own */
     BB_MEMORY,
+    BB_CONTAINER,
     BB_KINDS,
 } bb_kind;
 

@@ -1,6 +1,7 @@
 /* See sizing_sizers.h. */
 #include "sizing_sizers.h"
 
+#include "sizing_known.h"
 #include "sizing_types.h"
 
 #ifdef Py_GIL_DISABLED
@@ -100,12 +101,16 @@ static struct {
     int done;
 } libraries[] = {{"pyarrow", 0}, {"pandas", 0}, {"torch", 0}};
 
-/* Enters a list of (type, function) pairs. */
+/* Enters a list of (type, function) pairs; None stands for the native rule. */
 static int enter_pairs(PyObject *pairs) {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(pairs); i++) {
         PyObject *type, *function;
         if (!PyArg_ParseTuple(PyList_GET_ITEM(pairs, i), "O!O", &PyType_Type, &type, &function)) {
             return -1;
+        }
+        if (function == Py_None) {
+            bb_known_enter_plain((PyTypeObject *)type);
+            continue;
         }
         /* What the user registered for the same type stays. */
         LOCK();

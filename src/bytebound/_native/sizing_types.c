@@ -65,8 +65,7 @@ PyObject *bb_type_sizeof(PyTypeObject *type) {
     return bb_type_attribute(type, sizeof_name);
 }
 
-/* Whether a class statement (or a call of type) made it: its layout is its base's and more. */
-static int is_class(PyTypeObject *type) {
+int bb_type_is_class(PyTypeObject *type) {
     return (type->tp_flags & Py_TPFLAGS_HEAPTYPE) && type->tp_base != NULL &&
            type->tp_dealloc == class_deallocator &&
            (type->tp_traverse == class_traverse || !PyType_IS_GC(type));
@@ -112,23 +111,37 @@ static PyCFunction plain_function(PyObject *descriptor) {
     return method->ml_flags == METH_NOARGS ? method->ml_meth : NULL;
 }
 
+/* Whether a __sizeof__ is one that the rule of a known type is better than: that type's own, which
+ * no class below it overrides, or another known type's. */
+static int is_outdone(PyObject *descriptor, PyTypeObject *known) {
+    PyTypeObject *owner = function_owner(descriptor);
+    if (known == NULL) {
+        return 0;
+    }
+    PyObject *inherited = bb_type_sizeof(known);
+    Py_XDECREF(inherited); /* compared, not used */
+    return descriptor == inherited || (owner != NULL && bb_known_base(owner) == owner);
+}
+
+static int tells_itself(bb_kind kind) {
+    return kind == BB_TOLD || kind == BB_CONTAINER;
+}
+
 /* Who tells the own bytes, given the nearest base that is known (NULL: none is). */
 static void classify_own(bb_type_info *info, PyTypeObject *known) {
     PyObject *descriptor = bb_type_sizeof(info->type);
-    PyTypeObject *owner = descriptor == NULL ? NULL : function_owner(descriptor);
     info->own = BB_OWN_ASKED;
     if (descriptor == NULL || descriptor == object_sizeof) {
         info->own = BB_OWN_NATIVE;
-    } else if (owner != NULL && known != NULL &&
-               (PyType_IsSubtype(known, owner) || bb_known_base(owner) == owner)) {
-        info->own = info->kind == BB_TOLD ? BB_OWN_TOLD : BB_OWN_NATIVE;
+    } else if (is_outdone(descriptor, known)) {
+        info->own = tells_itself(info->kind) ? BB_OWN_TOLD : BB_OWN_NATIVE;
     }
     if (!bb_layout_known && info->kind == BB_OBJECT && info->own == BB_OWN_NATIVE &&
         (info->type->tp_flags & Py_TPFLAGS_MANAGED_DICT)) {
         info->own = BB_OWN_TOLD; /* it knows of attributes in the object's own block */
     }
     if (info->own == BB_OWN_TOLD) {
-        info->told = owner == NULL ? NULL : plain_function(descriptor);
+        info->told = function_owner(descriptor) == NULL ? NULL : plain_function(descriptor);
         info->own = info->told == NULL ? BB_OWN_ASKED : BB_OWN_TOLD;
     }
     Py_XDECREF(descriptor);
@@ -155,7 +168,7 @@ static int add_slots(bb_type_info *info, PyTypeObject *type) {
  */
 static PyTypeObject *find_base(bb_type_info *info) {
     PyTypeObject *base = info->type;
-    while (is_class(base)) {
+    while (bb_type_is_class(base)) {
         if (add_slots(info, base) < 0 || !bb_layout_known) {
             info->slots = 0;
             return info->type;
@@ -176,6 +189,9 @@ static void classify_follow(bb_type_info *info, PyTypeObject *base, PyTypeObject
         info->dict_keys = (base->tp_flags & Py_TPFLAGS_DICT_SUBCLASS) != 0;
         /* It visits what a base that is tracked refers to; of another base it knows nothing. */
         info->follow = known_traverse == NULL ? info->kind : BB_TRAVERSE;
+    }
+    if (info->kind == BB_CONTAINER) {
+        info->traverse = bb_known_traverse(known);
     }
     if (info->type->tp_dictoffset == 0 || (info->traverse != NULL && base->tp_dictoffset != 0)) {
         return; /* none, or one that the base visits */

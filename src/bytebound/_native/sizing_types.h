@@ -71,6 +71,9 @@ int bb_types_prepare(void);
 /* This thread's cache. */
 bb_type_cache *bb_types_here(void);
 
+/* Whether a class statement (or a call of type) made it: its layout is its base's and more. */
+int bb_type_is_class(PyTypeObject *type);
+
 /* What a class gives its instances under a name, unbound; a new reference; NULL if nothing, never
  * with an exception. */
 PyObject *bb_type_attribute(PyTypeObject *type, PyObject *name);
