@@ -493,7 +493,7 @@ bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t cha
     }
     *old = self->entries[index].value;
     self->entries[index].value = value;
-    self->counters.left[BB_REPLACED]++;
+    self->counters.left[BB_REPLACED] += *old != value; /* the same value has not left */
     bb_lru_promote(self, index);
     give_back(self, batch, room);
     return BB_OK;

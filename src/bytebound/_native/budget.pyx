@@ -23,8 +23,9 @@ cdef extern from "support.h":
 
 
 # Containers hold a pointer to `core`; the collector must not take a parent away before
-# everything below it is gone.
+# everything below it is gone. The trash can frees a long chain of parents without recursion.
 @cython.no_gc_clear
+@cython.trashcan(True)
 @cython.final
 cdef class Budget:
     """Budget(max_bytes, *, parent=None, name=None)

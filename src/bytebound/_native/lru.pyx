@@ -39,6 +39,7 @@ from bytebound._native.lru_base cimport (
     SIZE_BY_CALL,
     SIZE_DEEP,
     LRUBase,
+    bb_cache_traverse_locked,
     bb_drop_taken,
     bb_hash,
     bb_install_slots,
@@ -53,6 +54,15 @@ from bytebound._native.lru_base cimport (
     incref,
 )
 from bytebound._native.mapping cimport WALK_KEYS, WALK_VALUES
+from bytebound._native.sizing cimport register_container
+
+from bytebound._native.units import MAX_SIZE as _MAX_SIZE
+
+
+cdef extern from "Python.h":
+    PyObject *PyTuple_New(Py_ssize_t size) except NULL
+    void PyTuple_SET_ITEM(PyObject *pair, Py_ssize_t index, PyObject *item)
+
 
 cdef object NOTHING = object()
 
@@ -213,6 +223,10 @@ charge_overhead=True, name=None)
     use from several threads, with and without the GIL. Keys are compared outside the
     lock; a lookup whose comparisons keep changing the cache raises RuntimeError.
 
+    Beside what is charged, an operation that evicts several entries takes 32 bytes for each
+    until their callbacks have run, and an iterator 4 bytes an entry from the first promotion
+    during iteration on.
+
     Sizes are those at the time of putting; see `remeasure` and `audit` for values that
     change afterwards.
 
@@ -372,14 +386,18 @@ charge_overhead=True, name=None)
             If the cache is empty.
         """
         cdef bb_lru_removed removed
+        cdef PyObject *pair = PyTuple_New(2)  # first, so that no entry is lost if it fails
         bb_lock(&self.mutex)
         if self.lru.count == 0:
             bb_unlock(&self.mutex)
+            decref(pair)
             raise KeyError("popitem(): the cache is empty")
         bb_lru_remove(&self.lru, bb_lru_oldest(&self.lru), BB_DELETED, &removed)
         bb_unlock(&self.mutex)
+        PyTuple_SET_ITEM(pair, 0, <PyObject *> removed.key)
+        PyTuple_SET_ITEM(pair, 1, <PyObject *> removed.value)
         self.notify(<PyObject *> removed.key, <PyObject *> removed.value, BB_DELETED)
-        return bb_steal(<PyObject *> removed.key), bb_steal(<PyObject *> removed.value)
+        return bb_steal(pair)
 
     def clear(self):
         """Drop every entry and give the native memory back."""
@@ -424,6 +442,47 @@ charge_overhead=True, name=None)
 
     def _walk(self, kind, reverse):
         return LRUIterator(self, kind, reverse)
+
+    # ---- pickling ----
+
+    def __reduce__(self):
+        settings = (
+            self.max_bytes, self.max_items, self.sizer, self.on_evict, self.budget,
+            self.lru.charge_overhead, self.name,
+        )
+        entries = [
+            (key, value, charge if given else None)
+            for key, value, charge, given in self.entries()
+        ]
+        return _new, (type(self),), (settings, entries, getattr(self, "__dict__", None))
+
+    def __setstate__(self, state):
+        cdef bb_refusal refusal
+        cdef bb_status status
+        cdef LRUCache staged
+        settings, entries, attributes = state
+        max_bytes, max_items, sizer, on_evict, budget, charge_overhead, name = settings
+        if attributes:
+            self.__dict__.update(attributes)
+        # Filled first without a bound: growing step by step under it could leave no room for the
+        # last entries, though all of them fit.
+        staged = LRUCache(_MAX_SIZE, sizer=sizer, charge_overhead=charge_overhead)
+        for key, value, size in entries:
+            staged.put(key, value, size=size)
+        self.configure(max_bytes, max_items, sizer, None, budget, charge_overhead, name)
+        if staged.lru.count <= self.lru.max_count:
+            status = bb_lru_copy(&staged.lru, &self.lru, &refusal)
+            if status == BB_OK:
+                bb_share_entries(&self.lru)
+        if len(self) == 0:
+            for key, value, size in entries:
+                LRUCache.put(self, key, value, size=size)
+        self.on_evict = on_evict
+        self.reset_stats()
+
+
+def _new(cls):
+    return cls.__new__(cls)
 
 
 @cython.final
@@ -495,8 +554,9 @@ cdef install_slots():
     cdef LRUCache probe = LRUCache.__new__(LRUCache)
     bb_install_slots(
         <PyTypeObject *> LRUCache, <char *> &probe.lru - <char *> <PyObject *> probe,
-        clear_references,
+        <char *> &probe.mutex - <char *> <PyObject *> probe, clear_references,
     )
+    register_container(LRUCache, bb_cache_traverse_locked)
 
 
 install_slots()

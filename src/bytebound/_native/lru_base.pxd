@@ -13,7 +13,7 @@ from bytebound._native.core cimport (
     bb_status,
 )
 from bytebound._native.mapping cimport BoundedMapping
-from bytebound._native.sizing cimport bb_leaf_nbytes
+from bytebound._native.sizing cimport bb_leaf_nbytes, visitproc
 
 
 cdef extern from "Python.h":
@@ -39,7 +39,10 @@ cdef extern from "lru_support.h":
     void bb_drop_taken(bb_lru *taken)
     void bb_share_entries(const bb_lru *copy)
     void bb_notify(PyObject *callback, PyObject *key, PyObject *value, PyObject *reason)
-    void bb_install_slots(PyTypeObject *type, Py_ssize_t offset, inquiry clear)
+    int bb_cache_traverse_locked(PyObject *self, visitproc visit, void *argument) noexcept
+    void bb_install_slots(
+        PyTypeObject *type, Py_ssize_t lru_offset, Py_ssize_t mutex_offset, inquiry clear
+    )
 
 
 cdef enum Sizing:

@@ -56,7 +56,7 @@ from operator import index as to_index
 
 from bytebound._native.errors import EntryTooLargeError
 from bytebound._native.mapping import Audit, CacheStats
-from bytebound._native.units import MAX_SIZE as _MAX_SIZE, parse_size
+from bytebound._native.units import parse_size
 
 cdef tuple REASONS = ("size", "items", "budget", "trimmed", "replaced", "deleted", "cleared")
 
@@ -593,41 +593,8 @@ cdef class LRUBase(BoundedMapping):
     def __copy__(self):
         return self.copy()
 
-    def __reduce__(self):
-        settings = (
-            self.max_bytes, self.max_items, self.sizer, self.on_evict, self.budget,
-            self.lru.charge_overhead, self.name,
-        )
-        entries = [
-            (key, value, charge if given else None)
-            for key, value, charge, given in self.entries()
-        ]
-        return _new, (type(self),), (settings, entries, getattr(self, "__dict__", None))
-
-    def __setstate__(self, state):
-        cdef bb_refusal refusal
-        cdef bb_status status
-        cdef LRUBase staged
-        settings, entries, attributes = state
-        max_bytes, max_items, sizer, on_evict, budget, charge_overhead, name = settings
-        # Filled first without a bound: growing step by step under it could leave no room for the
-        # last entries, though all of them fit.
-        staged = type(self).__new__(type(self))
-        staged.configure(_MAX_SIZE, None, sizer, None, None, charge_overhead, None)
-        for key, value, size in entries:
-            staged.put(key, value, size=size)
-        self.configure(max_bytes, max_items, sizer, None, budget, charge_overhead, name)
-        if staged.lru.count <= self.lru.max_count:
-            status = bb_lru_copy(&staged.lru, &self.lru, &refusal)
-            if status == BB_OK:
-                bb_share_entries(&self.lru)
-        if len(self) == 0:
-            for key, value, size in entries:
-                self.put(key, value, size=size)
-        self.on_evict = on_evict
-        self.reset_stats()
-        if attributes:
-            self.__dict__.update(attributes)
+    def _pairs(self):
+        return [(key, value) for key, value, _charge, _given in self.entries()]
 
     def __sizeof__(self):
         return object.__sizeof__(self) + self.lru.overhead
@@ -648,7 +615,3 @@ cdef class LRUBase(BoundedMapping):
         bb_unlock(&self.mutex)
         if not valid:
             raise AssertionError((<bytes> reason).decode())
-
-
-def _new(cls):
-    return cls.__new__(cls)

@@ -76,6 +76,7 @@ static inline void bb_notify(PyObject *callback, PyObject *key, PyObject *value,
 /* ---- type slots ---- */
 
 static Py_ssize_t bb_lru_offset; /* of the bb_lru inside the object */
+static Py_ssize_t bb_mutex_offset;
 static destructor bb_generated_dealloc;
 static traverseproc bb_generated_traverse;
 
@@ -100,9 +101,21 @@ static inline void bb_cache_dealloc(PyObject *self) {
     Py_TRASHCAN_END
 }
 
+/* For whoever measures while other threads write: the collector's own traverse
+ * takes no lock, because it stops them. `visit` must run no Python code. */
+static inline int bb_cache_traverse_locked(PyObject *self, visitproc visit, void *arg) {
+    bb_mutex *mutex = (bb_mutex *)((char *)self + bb_mutex_offset);
+    bb_lock(mutex);
+    const int result = bb_visit_entries(bb_lru_of(self), visit, arg);
+    bb_unlock(mutex);
+    return result;
+}
+
 /* `clear` breaks cycles: it drops entries and callbacks. */
-static inline void bb_install_slots(PyTypeObject *type, Py_ssize_t offset, inquiry clear) {
-    bb_lru_offset = offset;
+static inline void bb_install_slots(PyTypeObject *type, Py_ssize_t lru_offset,
+                                    Py_ssize_t mutex_offset, inquiry clear) {
+    bb_lru_offset = lru_offset;
+    bb_mutex_offset = mutex_offset;
     bb_generated_dealloc = type->tp_dealloc;
     bb_generated_traverse = type->tp_traverse;
     type->tp_dealloc = bb_cache_dealloc;

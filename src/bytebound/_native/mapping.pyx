@@ -107,6 +107,13 @@ class Audit(namedtuple("Audit", ("charged", "measured", "drift"))):
     __slots__ = ()
 
 
+def _contents(mapping):
+    """A dict of what a mapping held at one instant, whatever other threads do meanwhile."""
+    if isinstance(mapping, BoundedMapping):
+        return dict(mapping._pairs())
+    return dict(mapping.items())
+
+
 cdef class BoundedMapping:
     """What the mappings of this package share, on top of their native methods."""
 
@@ -164,7 +171,7 @@ cdef class BoundedMapping:
     def __eq__(self, other):
         if not isinstance(other, Mapping):
             return NotImplemented
-        return self is other or dict(self.items()) == dict(other.items())
+        return self is other or _contents(self) == _contents(other)
 
     def __or__(self, other):
         if not isinstance(other, Mapping):

@@ -328,9 +328,8 @@ static void find_shared_dtypes(PyObject *numpy) {
 /* A type that NumPy has, if its objects are as large as they have to be. */
 static PyTypeObject *type_named(PyObject *numpy, const char *name, size_t nbytes) {
     PyObject *type = PyObject_GetAttrString(numpy, name);
-    if (type != NULL &&
-        (!PyType_Check(type) || bb_type_is_class((PyTypeObject *)type) ||
-         ((PyTypeObject *)type)->tp_basicsize < (Py_ssize_t)nbytes)) {
+    if (type != NULL && (!PyType_Check(type) || bb_type_is_class((PyTypeObject *)type) ||
+                         ((PyTypeObject *)type)->tp_basicsize < (Py_ssize_t)nbytes)) {
         Py_CLEAR(type);
     }
     PyErr_Clear(); /* half imported: next time */

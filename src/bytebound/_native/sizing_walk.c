@@ -13,7 +13,7 @@ static void start(bb_walk *walk, const bb_request *request) {
     walk->total = 0;
     walk->fraction = 0;
     walk->limit = request->limit < 0 ? PY_SSIZE_T_MAX : request->limit;
-    walk->error = BB_FINE;
+    walk->error = BB_WALK_FINE;
     walk->plain = !request->shallow && !request->rounded && request->stop_types == NULL &&
                   request->visitor == NULL;
     walk->request = request;
@@ -48,7 +48,7 @@ static void end(bb_walk *walk) {
 
 static void push(bb_walk *walk, PyObject *object, uintptr_t bit) {
     if (bb_pending_push(&walk->pending, (uintptr_t)object | bit) < 0) {
-        walk->error = BB_NO_MEMORY;
+        walk->error = BB_WALK_NO_MEMORY;
         return;
     }
 #ifdef Py_GIL_DISABLED
@@ -58,11 +58,11 @@ static void push(bb_walk *walk, PyObject *object, uintptr_t bit) {
 
 void bb_walk_push_half_way(bb_walk *walk, PyObject *object, Py_ssize_t next) {
     if (bb_pending_push(&walk->pending, (uintptr_t)next) < 0) {
-        walk->error = BB_NO_MEMORY;
+        walk->error = BB_WALK_NO_MEMORY;
         return;
     }
     push(walk, object, HALF_WAY);
-    if (walk->error != BB_FINE) {
+    if (walk->error != BB_WALK_FINE) {
         bb_pending_pop(&walk->pending);
     }
 }
@@ -71,7 +71,7 @@ void bb_walk_push_half_way(bb_walk *walk, PyObject *object, Py_ssize_t next) {
 static inline void add(bb_walk *walk, Py_ssize_t nbytes) {
     if (__builtin_add_overflow(walk->total, nbytes, &walk->total)) {
         walk->total = PY_SSIZE_T_MAX;
-        walk->error = BB_TOO_LARGE;
+        walk->error = BB_WALK_TOO_LARGE;
     }
 }
 
@@ -81,7 +81,7 @@ void bb_walk_charge(bb_walk *walk, const void *identity, const bb_tally *tally) 
     walk->fraction += tally->fraction;
     if (request->visitor != NULL &&
         request->visitor(request->context, identity, tally->nbytes) < 0) {
-        walk->error = BB_STOPPED;
+        walk->error = BB_WALK_STOPPED;
     }
 }
 
@@ -89,7 +89,7 @@ void bb_walk_charge(bb_walk *walk, const void *identity, const bb_tally *tally) 
 static int is_new(bb_walk *walk, const void *identity) {
     int added = bb_seen_add(&walk->seen, identity);
     if (added < 0) {
-        walk->error = BB_NO_MEMORY;
+        walk->error = BB_WALK_NO_MEMORY;
     }
     return added > 0;
 }
@@ -164,7 +164,7 @@ void bb_walk_visit_memory(bb_walk *walk, uintptr_t address, Py_ssize_t nbytes) {
 /* Keeps an object for when nothing is pending. */
 static void defer(bb_walk *walk, PyObject *object) {
     if (bb_pending_push(&walk->deferred, (uintptr_t)object) < 0) {
-        walk->error = BB_NO_MEMORY;
+        walk->error = BB_WALK_NO_MEMORY;
         return;
     }
     Py_INCREF(object);
@@ -342,12 +342,12 @@ static int run(bb_walk *walk) {
             return -1;
         }
     }
-    if (walk->error == BB_NO_MEMORY) {
+    if (walk->error == BB_WALK_NO_MEMORY) {
         PyErr_NoMemory();
-    } else if (walk->error == BB_TOO_LARGE) {
+    } else if (walk->error == BB_WALK_TOO_LARGE) {
         PyErr_SetString(PyExc_OverflowError, "the sizes add up to more than sys.maxsize");
     }
-    return walk->error == BB_FINE ? 0 : -1;
+    return walk->error == BB_WALK_FINE ? 0 : -1;
 }
 
 /* What only the whole tells. */

@@ -52,7 +52,12 @@ typedef struct bb_request {
     void *context;
 } bb_request;
 
-typedef enum bb_walk_error { BB_FINE, BB_NO_MEMORY, BB_TOO_LARGE, BB_STOPPED } bb_walk_error;
+typedef enum bb_walk_error {
+    BB_WALK_FINE,
+    BB_WALK_NO_MEMORY,
+    BB_WALK_TOO_LARGE,
+    BB_WALK_STOPPED
+} bb_walk_error;
 
 typedef struct bb_walk {
     Py_ssize_t total;
@@ -84,7 +89,7 @@ void bb_walk_charge(bb_walk *walk, const void *identity, const bb_tally *tally);
 void bb_walk_push_half_way(bb_walk *walk, PyObject *object, Py_ssize_t next);
 
 static inline int bb_walk_is_over(const bb_walk *walk) {
-    return walk->error != BB_FINE || walk->total > walk->limit;
+    return walk->error != BB_WALK_FINE || walk->total > walk->limit;
 }
 
 #endif
