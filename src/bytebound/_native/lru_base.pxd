@@ -13,7 +13,7 @@ from bytebound._native.core cimport (
     bb_status,
 )
 from bytebound._native.mapping cimport BoundedMapping
-from bytebound._native.sizing cimport bb_leaf_nbytes, visitproc
+from bytebound._native.sizing cimport bb_root_nbytes, visitproc
 
 
 cdef extern from "Python.h":
@@ -100,8 +100,8 @@ cdef inline uint64_t charge_of(
     """What an entry is to be charged. May run Python code, so no lock is held."""
     cdef Py_ssize_t key_size, value_size
     if self.sizing != SIZE_BY_CALL:
-        key_size = bb_leaf_nbytes(key)
-        value_size = bb_leaf_nbytes(value)
+        key_size = bb_root_nbytes(key)
+        value_size = bb_root_nbytes(value)
         if key_size >= 0 and value_size >= 0 and key != value:
             return key_size + value_size
     return self.measure(key, value)

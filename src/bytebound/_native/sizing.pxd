@@ -15,6 +15,8 @@ cdef extern from "sizing_walk.h":
 cdef extern from "sizing_inline.h":
     # The bytes of an exact str, bytes, int or float, of None and of a bool; -1 for anything else.
     Py_ssize_t bb_leaf_nbytes(PyObject *object) nogil
+    # The same for what is itself a key or a value: interned text and constants count.
+    Py_ssize_t bb_root_nbytes(PyObject *object) nogil
 
 # The bytes requested of the allocator for `count` objects, measured as one graph: shared parts
 # count once. `deep` false: own bytes of each object only. `limit` negative: none; else the walk

@@ -123,4 +123,27 @@ static inline Py_ssize_t bb_leaf_nbytes(PyObject *object) {
     return nbytes;
 }
 
+/* Whether a leaf of this value exists once in every interpreter. */
+static inline int bb_is_singleton(PyObject *leaf) {
+    if (PyUnicode_CheckExact(leaf)) {
+        return PyUnicode_GET_LENGTH(leaf) == 0 ||
+               (PyUnicode_GET_LENGTH(leaf) == 1 && PyUnicode_KIND(leaf) == PyUnicode_1BYTE_KIND);
+    }
+    if (PyLong_CheckExact(leaf)) {
+        return bb_is_immortal(leaf) && bb_int_nbytes(leaf) == (Py_ssize_t)sizeof(PyLongObject) &&
+               PyLong_AsLong(leaf) >= -5 && PyLong_AsLong(leaf) <= 256;
+    }
+    return PyBytes_CheckExact(leaf) && PyBytes_GET_SIZE(leaf) <= 1;
+}
+
+/*
+ * As bb_leaf_nbytes, for an object that is itself what was asked for: a key, a value, an argument.
+ * An interned str or a constant of the code then counts like any other, for whoever asks means it;
+ * only singletons still count nothing.
+ */
+static inline Py_ssize_t bb_root_nbytes(PyObject *object) {
+    Py_ssize_t nbytes = bb_leaf_allocated(object);
+    return nbytes > 0 && bb_is_singleton(object) ? 0 : nbytes;
+}
+
 #endif /* BYTEBOUND_SIZING_INLINE_H */

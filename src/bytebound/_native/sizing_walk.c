@@ -359,13 +359,24 @@ static void finish(bb_walk *walk) {
     }
 }
 
+static void visit_argument(bb_walk *walk, PyObject *object) {
+    const Py_ssize_t nbytes = bb_root_nbytes(object);
+    if (nbytes <= 0 || bb_leaf_nbytes(object) != 0 || walk->request->stop_types != NULL) {
+        bb_walk_visit(walk, object);
+    } else if (is_new(walk, object)) {
+        bb_tally tally = {0, 0, walk->request->rounded};
+        bb_tally_block(&tally, nbytes);
+        bb_walk_charge(walk, object, &tally);
+    }
+}
+
 static void visit_arguments(bb_walk *walk, const bb_request *request) {
     PyObject *stop = request->stop_objects;
     for (Py_ssize_t i = 0; stop != NULL && i < PyTuple_GET_SIZE(stop); i++) {
         is_new(walk, PyTuple_GET_ITEM(stop, i));
     }
     for (Py_ssize_t i = 0; i < request->count; i++) {
-        bb_walk_visit(walk, request->objects[i]);
+        visit_argument(walk, request->objects[i]);
     }
 }
 
