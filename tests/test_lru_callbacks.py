@@ -29,7 +29,7 @@ CAUSES: dict[str, tuple[Callable[[AnyCache], object], list[tuple[str, str]]]] = 
     "resize of items": (lambda cache: cache.resize(max_items=1), [("a", "items"), ("b", "items")]),
     "overwrite": (lambda cache: cache.__setitem__("b", 5), [("b", "replaced")]),
     "put": (lambda cache: cache.put("b", 5, size=5), [("b", "replaced")]),
-    "put of what cannot fit": (lambda cache: cache.put("b", 5, size=10_001), [("b", "replaced")]),
+    "put of what cannot fit": (lambda cache: cache.put("b", 5, size=10_001), [("b", "size")]),
     "del": (lambda cache: cache.__delitem__("b"), [("b", "deleted")]),
     "pop": (lambda cache: cache.pop("b"), [("b", "deleted")]),
     "popitem": (lambda cache: cache.popitem(), [("a", "deleted")]),

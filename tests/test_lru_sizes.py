@@ -241,7 +241,7 @@ def test_put_says_no_and_drops_the_older_value(cache: AnyCache) -> None:
     cache.update(a=1, key="old", b=2)
     assert cache.put("key", bytes(2**21)) is False
     assert list(cache.items()) == [("a", 1), ("b", 2)]
-    assert departures == [("key", "old", "replaced")]
+    assert departures == [("key", "old", "size")]
     assert cache.put("new", 1, size=2**40) is False
     assert len(departures) == 1
     cache._validate()

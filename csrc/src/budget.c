@@ -40,21 +40,39 @@ void bb_budget_init(bb_budget *self, uint64_t limit, bb_budget *parent, bool sha
 #endif
 }
 
+/* The lowest level that refuses, or NULL. Called with the lock held. */
+static bb_budget *refusing_level(bb_budget *self, uint64_t release, uint64_t charge,
+                                 bb_refusal *refusal) {
+    bb_budget *level = self;
+    while (level != NULL && bb_budget_admits(level, release, charge)) {
+        level = level->parent;
+    }
+    if (level != NULL) {
+        *refusal = bb_budget_refusal(level, release, charge);
+    }
+    return level;
+}
+
+bool bb_budget_would_admit(bb_budget *self, uint64_t release, uint64_t charge,
+                           bb_refusal *refusal) {
+    lock(self);
+    const bb_budget *refusing = refusing_level(self, release, charge, refusal);
+    unlock(self);
+    return refusing == NULL;
+}
+
 bb_status bb_budget_exchange_tree(bb_budget *self, uint64_t release, uint64_t charge,
                                   bb_refusal *refusal) {
     lock(self);
-    for (bb_budget *level = self; level != NULL; level = level->parent) {
-        if (!bb_budget_admits(level, release, charge)) {
-            *refusal = bb_budget_refusal(level, release, charge);
-            unlock(self);
-            return level == self ? BB_TOO_LARGE : BB_OVER_BUDGET;
-        }
-    }
-    for (bb_budget *level = self; level != NULL; level = level->parent) {
+    const bb_budget *refusing = refusing_level(self, release, charge, refusal);
+    for (bb_budget *level = self; refusing == NULL && level != NULL; level = level->parent) {
         bb_budget_apply(level, release, charge);
     }
     unlock(self);
-    return BB_OK;
+    if (refusing == NULL) {
+        return BB_OK;
+    }
+    return refusing == self ? BB_TOO_LARGE : BB_OVER_BUDGET;
 }
 
 void bb_budget_release(bb_budget *self, uint64_t size) {

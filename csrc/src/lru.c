@@ -327,15 +327,18 @@ static bb_status charge_and_grow(bb_lru *self, uint64_t charge, bb_refusal *refu
     return status;
 }
 
-/* Exchanges `released` and what compacting to `left` entries saves for `charge`,
- * where that saves enough to be worth it. */
+/* What compacting to `left` entries gives back: nothing unless it halves the
+ * arrays, so that moving entries about is paid for by those that left. */
+static uint64_t slack(const bb_lru *self, uint32_t left) {
+    return left <= self->capacity / 2 ? self->overhead - compacted_bytes(self, left) : 0;
+}
+
+/* Exchanges `released` and the slack beside `left` entries for `charge`. */
 static bool exchange_for_slack(bb_lru *self, uint32_t left, uint64_t released, uint64_t charge,
                                bb_refusal *refusal) {
-    if (!self->charge_overhead || left > self->capacity / 2) {
-        return false;
-    }
-    const uint64_t saved = self->overhead - compacted_bytes(self, left);
-    return bb_budget_exchange(&self->budget, released + saved, charge, refusal) == BB_OK;
+    const uint64_t saved = charged_overhead(self, slack(self, left));
+    return saved != 0 &&
+           bb_budget_exchange(&self->budget, released + saved, charge, refusal) == BB_OK;
 }
 
 /*
@@ -349,6 +352,11 @@ static bb_status exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t relea
                                      bb_refusal *refusal, uint32_t *room) {
     bb_status status = BB_OVER_BUDGET;
     uint32_t victim = bb_lru_oldest(self);
+    const uint64_t everything = self->payload + charged_overhead(self, self->overhead);
+    const uint64_t least = charge + charged_overhead(self, LEAST_OVERHEAD);
+    if (!bb_budget_would_admit(&self->budget, everything, least, refusal)) {
+        return status; /* no need to go through the entries to know */
+    }
     bool may_stay = reason != BB_ITEMS;
     for (*room = 0;; victim = bb_lru_newer(self, victim)) {
         const uint32_t left = self->count - batch->count + (skip == 0);
@@ -407,7 +415,7 @@ static void commit(bb_lru *self, const bb_lru_batch *batch) {
 }
 
 bool bb_lru_could_fit(const bb_lru *self, uint64_t charge) {
-    const uint64_t least = charged_overhead(self, index_bytes(1) + slot_bytes(MIN_SLOT_BITS));
+    const uint64_t least = charged_overhead(self, LEAST_OVERHEAD);
     return least <= self->budget.limit && charge <= self->budget.limit - least;
 }
 
@@ -553,12 +561,12 @@ static void evict_oldest(bb_lru *self, bb_reason reason, bb_lru_batch *batch) {
 
 bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *batch) {
     for (;;) {
-        const uint64_t slack = self->overhead - compacted_bytes(self, self->count);
+        const uint64_t saved = charged_overhead(self, slack(self, self->count));
         const uint64_t charged = self->payload + charged_overhead(self, self->overhead);
         if (charged <= target) {
             return true;
         }
-        if (self->count == 0 || charged - charged_overhead(self, slack) <= target) {
+        if (self->count == 0 || charged - saved <= target) {
             compact_and_release(self, self->count);
             return true;
         }
@@ -575,7 +583,8 @@ bb_status bb_lru_limit(bb_lru *self, uint64_t limit, uint32_t max_count, bb_lru_
     uint32_t left = self->count;
     uint32_t victim = bb_lru_oldest(self);
     for (;;) {
-        const uint64_t least = payload + charged_overhead(self, compacted_bytes(self, left));
+        const uint64_t saved = slack(self, left);
+        const uint64_t least = payload + charged_overhead(self, self->overhead - saved);
         if (least <= limit && left <= max_count) {
             break;
         }

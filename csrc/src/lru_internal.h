@@ -26,6 +26,9 @@ static inline uint64_t slot_bytes(uint32_t slot_bits) {
     return slot_bits == 0 ? 0 : sizeof(uint32_t) << slot_bits;
 }
 
+/* The arrays of a single entry. */
+#define LEAST_OVERHEAD (index_bytes(1) + slot_bytes(MIN_SLOT_BITS))
+
 static inline uint32_t home_slot(const bb_lru *self, uint64_t hash) {
     return bb_lru_scramble(hash) >> (32 - self->slot_bits);
 }

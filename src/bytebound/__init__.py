@@ -4,6 +4,7 @@ from bytebound._native.budget import Budget
 from bytebound._native.errors import BudgetExceededError, EntryTooLargeError
 from bytebound._native.lru import LRUCache
 from bytebound._native.mapping import Audit, CacheStats
+from bytebound._native.sizing import MemoryBlock, register_sizer, sizeof
 
 __version__ = "0.1.0"
 
@@ -14,4 +15,7 @@ __all__ = [
     "CacheStats",
     "EntryTooLargeError",
     "LRUCache",
+    "MemoryBlock",
+    "register_sizer",
+    "sizeof",
 ]

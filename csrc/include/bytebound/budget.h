@@ -82,6 +82,9 @@ void bb_budget_close(bb_budget *self);
 static inline bb_status bb_budget_exchange(bb_budget *self, uint64_t release, uint64_t charge,
                                            bb_refusal *refusal);
 
+/* Whether such an exchange would be taken now; changes nothing. */
+bool bb_budget_would_admit(bb_budget *self, uint64_t release, uint64_t charge, bb_refusal *refusal);
+
 /* Releasing never fails; more than was charged is the caller's defect. */
 void bb_budget_release(bb_budget *self, uint64_t size);
 

@@ -13,6 +13,7 @@ from bytebound._native.core cimport (
     BB_LRU_GIVEN,
     BB_OK,
     BB_REPLACED,
+    BB_SIZE,
     BB_TOO_LARGE,
     bb_lru,
     bb_lru_batch,
@@ -54,6 +55,7 @@ from bytebound._native.lru_base cimport (
     decref,
     find,
     incref,
+    set_attributes,
 )
 from bytebound._native.mapping cimport WALK_KEYS, WALK_VALUES
 from bytebound._native.sizing cimport register_container
@@ -199,8 +201,8 @@ charge_overhead=True, name=None)
         cache is consistent again and no lock is held, so it may use the cache. Reasons:
         ``"size"``, ``"items"``, ``"budget"`` (a bound), ``"trimmed"``, ``"replaced"``
         (by another object under the same key), ``"deleted"``, ``"cleared"``. An exception in
-        it goes to `sys.unraisablehook`; what caused the call stands. A cache that dies
-        calls nothing.
+        it, KeyboardInterrupt too, goes to `sys.unraisablehook`; what caused the call stands. A
+        cache that dies calls nothing.
     budget : Budget, optional
         A bound that it shares with other containers.
     charge_overhead : bool, default True
@@ -216,12 +218,13 @@ charge_overhead=True, name=None)
     Notes
     -----
     ``cache[key]``, `get`, `pop` and `setdefault` make an entry the newest and count as
-    lookups; `peek`, ``in``, iteration and views do neither. Iteration goes from least to
-    most recently used. Reading and overwriting while iterating is allowed; an entry that enters or
+    lookups; so do ``dict(cache)``, ``**cache`` and ``match``, which read by key. `peek`,
+    ``in``, iteration, views, ``==`` and `copy` do neither. Iteration goes from least to most
+    recently used. Reading and overwriting while iterating is allowed; an entry that enters or
     leaves makes the iterator raise RuntimeError.
 
     All single-entry operations are O(1) beside measuring, amortised for those that insert or
-    delete. An entry costs 40 bytes of links and about 10 of table. Safe to
+    delete. An entry costs about 54 bytes beside its key and value. Safe to
     use from several threads, with and without the GIL. Keys are compared outside the
     lock; a lookup whose comparisons keep changing the cache raises RuntimeError.
 
@@ -229,7 +232,9 @@ charge_overhead=True, name=None)
     until their callbacks have run, and an iterator 4 bytes an entry from the first promotion
     during iteration on.
 
-    Sizes are those at the time of putting; see `remeasure` and `audit` for values that
+    What is not data (functions, classes, modules, frames; see `sizeof`) counts nothing, and
+    neither does what only it holds: say what such a value costs with ``put(size=)``. Sizes are
+    those at the time of putting; see `remeasure` and `audit` for values that
     change afterwards.
 
     Examples
@@ -304,7 +309,8 @@ charge_overhead=True, name=None)
         -------
         bool
             False if the entry could not be kept were it alone. An older value under the key
-            is dropped then, so that no stale one is served; nothing else leaves.
+            leaves then, with reason ``"size"``, so that no stale one is served; nothing else
+            does.
 
         Raises
         ------
@@ -329,7 +335,7 @@ charge_overhead=True, name=None)
         if store(self, <PyObject *> key, <PyObject *> value, hash_value, charge):
             return True
         self.check_ready()
-        if take(self, <PyObject *> key, BB_REPLACED, False, &older):
+        if take(self, <PyObject *> key, BB_SIZE, False, &older):
             decref(older)
         return False
 
@@ -456,7 +462,7 @@ charge_overhead=True, name=None)
             (key, value, charge if given else None)
             for key, value, charge, given in self.entries()
         ]
-        return _new, (type(self),), (settings, entries, getattr(self, "__dict__", None))
+        return _new, (type(self),), (settings, entries, self.__getstate__())
 
     def __setstate__(self, state):
         cdef bb_refusal refusal
@@ -464,8 +470,7 @@ charge_overhead=True, name=None)
         cdef LRUCache staged
         settings, entries, attributes = state
         max_bytes, max_items, sizer, on_evict, budget, charge_overhead, name = settings
-        if attributes:
-            self.__dict__.update(attributes)
+        set_attributes(self, attributes)
         # Filled first without a bound: growing step by step under it could leave no room for the
         # last entries, though all of them fit.
         staged = LRUCache(_MAX_SIZE, sizer=sizer, charge_overhead=charge_overhead)

@@ -57,6 +57,7 @@ cdef enum:
 
 
 cdef uint64_t checked_size(size, str what) except? 0xFFFFFFFFFFFFFFFF
+cdef int set_attributes(cache, state) except -1
 
 
 cdef class LRUBase(BoundedMapping):
@@ -71,7 +72,7 @@ cdef class LRUBase(BoundedMapping):
     cdef object __weakref__
 
     cdef int configure(
-        self, max_bytes, max_items, sizer, on_evict, Budget budget, bint charge_overhead, name
+        self, max_bytes, max_items, sizer, on_evict, budget, bint charge_overhead, name
     ) except -1
     cdef uint64_t measure(self, PyObject *key, PyObject *value) except? 0xFFFFFFFFFFFFFFFF
     cdef uint32_t find_by_asking(self, PyObject *key, Py_hash_t hash_value) except? 0xFFFFFFFF

@@ -9,7 +9,7 @@ from cpython.object cimport PyObject, Py_EQ
 from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from bytebound._native.budget cimport budget_exceeded
+from bytebound._native.budget cimport Budget, budget_exceeded
 from bytebound._native.core cimport (
     BB_BUDGET,
     BB_CHANGED,
@@ -75,9 +75,9 @@ cdef uint64_t checked_size(size, str what) except? 0xFFFFFFFFFFFFFFFF:
             f"{what} must be an int number of bytes, not {type(size).__name__}: {size!r}"
         ) from None
     if size < 0:
-        raise ValueError(f"{what} must not be negative: {size}")
+        raise ValueError(f"{what} must not be negative")
     if size > BB_LRU_CHARGE_MAX:
-        raise OverflowError(f"{what} must be at most {BB_LRU_CHARGE_MAX} bytes, not {size}")
+        raise OverflowError(f"{what} must be at most {BB_LRU_CHARGE_MAX} bytes, and is more")
     return size
 
 
@@ -91,8 +91,16 @@ cdef uint32_t checked_items(max_items) except? 0:
             f"max_items must be an int or None, not {type(max_items).__name__}: {max_items!r}"
         ) from None
     if max_items < 1:
-        raise ValueError(f"max_items must be at least 1 or None, not {max_items}")
-    return min(max_items, UINT32_MAX)
+        raise ValueError("max_items must be at least 1 or None")
+    return min(max_items, UINT32_MAX)  # no memory holds so many
+
+
+cdef int set_attributes(cache, state) except -1:
+    """Restore what a subclass's own state, as object.__getstate__ gives it, says."""
+    attributes, slots = state if isinstance(state, tuple) else (state, None)
+    for name, value in {**(attributes or {}), **(slots or {})}.items():
+        setattr(cache, name, value)
+    return 0
 
 
 @cython.no_gc_clear
@@ -104,7 +112,7 @@ cdef class LRUBase(BoundedMapping):
         bb_lru_init(&self.lru, bb_python_allocator(), 0, UINT32_MAX, True, NULL)
 
     cdef int configure(
-        self, max_bytes, max_items, sizer, on_evict, Budget budget, bint charge_overhead, name
+        self, max_bytes, max_items, sizer, on_evict, budget, bint charge_overhead, name
     ) except -1:
         cdef uint64_t limit = parse_size(max_bytes)
         cdef uint32_t max_count = checked_items(max_items)
@@ -121,6 +129,8 @@ cdef class LRUBase(BoundedMapping):
             raise TypeError(f"on_evict must be callable or None, not {type(on_evict).__name__}")
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a str or None, not {type(name).__name__}")
+        if budget is not None and not isinstance(budget, Budget):
+            raise TypeError(f"budget must be a Budget or None, not {type(budget).__name__}")
         if self.ready:
             raise RuntimeError("this cache is initialised already; use resize() to change bounds")
         self.ready = True
@@ -131,7 +141,7 @@ cdef class LRUBase(BoundedMapping):
         self.name = name
         bb_lru_init(
             &self.lru, bb_python_allocator(), limit, max_count, charge_overhead,
-            &budget.core if budget is not None else NULL,
+            &self.budget.core if budget is not None else NULL,
         )
         return 0
 
@@ -555,14 +565,13 @@ cdef class LRUBase(BoundedMapping):
 
     def _like(self):
         """An empty cache of the same class and settings."""
+        self.check_ready()
         cdef LRUBase other = type(self).__new__(type(self))
         other.configure(
             self.max_bytes, self.max_items, self.sizer, self.on_evict, self.budget,
             self.lru.charge_overhead, self.name,
         )
-        attributes = getattr(self, "__dict__", None)
-        if attributes:
-            other.__dict__.update(attributes)
+        set_attributes(other, self.__getstate__())
         return other
 
     def copy(self):
@@ -576,16 +585,16 @@ cdef class LRUBase(BoundedMapping):
         BudgetExceededError
             If the budget has no room for a second one.
         """
-        cdef LRUBase other = self._like()
+        cdef LRUBase other
         cdef bb_refusal refusal
-        cdef bb_status status
-        bb_lock(&self.mutex)
-        status = bb_lru_copy(&self.lru, &other.lru, &refusal)
-        if status == BB_OK:
-            bb_share_entries(&other.lru)
-        bb_unlock(&self.mutex)
-        if status == BB_TOO_LARGE:
-            raise RuntimeError("the bounds of the cache changed while it was copied")
+        cdef bb_status status = BB_TOO_LARGE
+        while status == BB_TOO_LARGE:  # the bounds grew since they were read
+            other = self._like()
+            bb_lock(&self.mutex)
+            status = bb_lru_copy(&self.lru, &other.lru, &refusal)
+            if status == BB_OK:
+                bb_share_entries(&other.lru)
+            bb_unlock(&self.mutex)
         if status != BB_OK:
             raise self.error_of(status, &refusal)
         return other

@@ -6,7 +6,7 @@ from collections.abc import (
     Mapping,
     ValuesView,
 )
-from types import GenericAlias
+from types import GenericAlias, MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
 _K = TypeVar("_K")
@@ -19,12 +19,18 @@ class _KeysAndGetItem(Protocol[_K, _V_co]):
     def __getitem__(self, key: _K, /) -> _V_co: ...
 
 class CacheKeysView(KeysView[_K_co]):
+    @property
+    def mapping(self) -> MappingProxyType[Any, Any]: ...
     def __reversed__(self) -> Iterator[_K_co]: ...
 
 class CacheValuesView(ValuesView[_V_co]):
+    @property
+    def mapping(self) -> MappingProxyType[Any, Any]: ...
     def __reversed__(self) -> Iterator[_V_co]: ...
 
 class CacheItemsView(ItemsView[_K_co, _V_co]):
+    @property
+    def mapping(self) -> MappingProxyType[Any, Any]: ...
     def __reversed__(self) -> Iterator[tuple[_K_co, _V_co]]: ...
 
 class CacheStats(NamedTuple):

@@ -4,13 +4,19 @@
 
 from collections import namedtuple
 from collections.abc import ItemsView, KeysView, Mapping, MutableMapping, ValuesView
-from types import GenericAlias
+from types import GenericAlias, MappingProxyType
+
+
+def _mapping_of(view):
+    """The cache, read-only."""
+    return MappingProxyType(view._mapping)
 
 
 class CacheKeysView(KeysView):
     """The keys of a cache, from least to most recently used; never promotes."""
 
     __slots__ = ()
+    mapping = property(_mapping_of)
 
     def __iter__(self):
         return self._mapping._walk(WALK_KEYS, False)
@@ -26,6 +32,7 @@ class CacheValuesView(ValuesView):
     """The values of a cache, from least to most recently used; never promotes."""
 
     __slots__ = ()
+    mapping = property(_mapping_of)
 
     def __iter__(self):
         return self._mapping._walk(WALK_VALUES, False)
@@ -44,6 +51,7 @@ class CacheItemsView(ItemsView):
     """The pairs of a cache, from least to most recently used; never promotes."""
 
     __slots__ = ()
+    mapping = property(_mapping_of)
 
     def __iter__(self):
         return self._mapping._walk(WALK_ITEMS, False)

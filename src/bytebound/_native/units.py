@@ -44,8 +44,16 @@ def parse_size(value: int | str, name: str = "max_bytes") -> int:
     """
     size = _parse_text(value, name) if isinstance(value, str) else _parse_integer(value, name)
     if not 0 <= size <= MAX_SIZE:
-        raise ValueError(f"{name} must be between 0 and {MAX_SIZE} bytes, not {value!r}")
+        raise ValueError(f"{name} must be between 0 and {MAX_SIZE} bytes, not {_short(value)}")
     return size
+
+
+def _short(value: int | str) -> str:
+    """Show a value in an error; a huge int cannot be turned into text."""
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"an int of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _parse_integer(value: object, name: str) -> int:
@@ -59,7 +67,7 @@ def _parse_integer(value: object, name: str) -> int:
 
 
 def _parse_text(text: str, name: str) -> int:
-    problem = f'{name} must be a number of bytes or text such as "64MiB" or "64 MB", not {text!r}'
+    problem = f'{name} must be a number of bytes or text such as "64MiB" or "64 MB", not {_short(text)}'
     stripped = text.strip()
     digits = stripped.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     unit = _UNITS.get(stripped[len(digits) :].lower())
@@ -71,5 +79,5 @@ def _parse_text(text: str, name: str) -> int:
     scale: int = 10 ** len(fraction)
     size, rest = divmod(int(whole + fraction) * unit, scale)
     if rest:
-        raise ValueError(f"{name} must be a whole number of bytes, not {text!r}")
+        raise ValueError(f"{name} must be a whole number of bytes, not {_short(text)}")
     return size
