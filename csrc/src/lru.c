@@ -6,7 +6,7 @@
 
 static void slot_insert(bb_lru *self, uint64_t hash, uint32_t index) {
     const uint32_t mask = ((uint32_t)1 << self->slot_bits) - 1;
-    const uint32_t scrambled = bb_lru_scramble(hash);
+    const uint32_t scrambled = bb_scramble(hash);
     const uint32_t home = scrambled >> (32 - self->slot_bits);
     uint32_t at = home;
     while (self->slots[at] != 0) {
@@ -64,12 +64,8 @@ static uint32_t bits_for(uint32_t count) {
     return bits;
 }
 
-static uint64_t charged_overhead(const bb_lru *self, uint64_t bytes) {
-    return self->charge_overhead ? bytes : 0;
-}
-
 uint64_t bb_lru_overhead_for(uint32_t count) {
-    return count == 0 ? 0 : index_bytes(count) + slot_bytes(bits_for(count));
+    return count == 0 ? 0 : index_bytes(false, count) + slot_bytes(bits_for(count));
 }
 
 /* What the arrays would take after compacting to `count`, never more than now. */
@@ -79,7 +75,16 @@ static uint64_t compacted_bytes(const bb_lru *self, uint32_t count) {
     }
     const uint32_t bits = bits_for(count);
     const uint32_t capacity = count < self->capacity ? count : self->capacity;
-    return index_bytes(capacity) + slot_bytes(bits < self->slot_bits ? bits : self->slot_bits);
+    return index_bytes(self->shares, capacity) +
+           slot_bytes(bits < self->slot_bits ? bits : self->slot_bits);
+}
+
+/* The same for all memory of the structure. */
+static uint64_t least_bytes(const bb_lru *self, uint32_t count) {
+    const uint64_t arrays = compacted_bytes(self, count);
+    return self->sharing == NULL || count == 0
+               ? arrays
+               : arrays + sizeof(bb_lru_sharing) + bb_parts_least_overhead(&self->sharing->parts);
 }
 
 static bool resize_array(bb_lru *self, void **array, uint64_t old_size, uint64_t new_size) {
@@ -98,18 +103,26 @@ static bool resize_array(bb_lru *self, void **array, uint64_t old_size, uint64_t
 }
 
 static bool resize_columns(bb_lru *self, uint32_t capacity) {
+    enum { COLUMNS = 3 };
     const uint64_t old = self->capacity == 0 ? 0 : (uint64_t)self->capacity + 1;
     const uint64_t new = capacity == 0 ? 0 : (uint64_t)capacity + 1;
-    void *entries = self->entries;
-    void *links = self->links;
-    bool done =
-        resize_array(self, &entries, old * sizeof(bb_lru_entry), new * sizeof(bb_lru_entry));
-    if (done && !resize_array(self, &links, old * sizeof(bb_lru_link), new * sizeof(bb_lru_link))) {
-        (void)resize_array(self, &entries, new * sizeof(bb_lru_entry), old * sizeof(bb_lru_entry));
-        done = false;
+    void *columns[COLUMNS] = {self->entries, self->links,
+                              self->sharing != NULL ? self->sharing->lists : NULL};
+    const size_t each[COLUMNS] = {sizeof(bb_lru_entry), sizeof(bb_lru_link),
+                                  self->sharing != NULL ? sizeof(bb_parts_list) : 0};
+    int at = 0;
+    while (at < COLUMNS && resize_array(self, &columns[at], old * each[at], new * each[at])) {
+        at++;
     }
-    self->entries = entries;
-    self->links = links;
+    const bool done = at == COLUMNS;
+    while (!done && at-- != 0) {
+        (void)resize_array(self, &columns[at], new * each[at], old * each[at]);
+    }
+    self->entries = columns[0];
+    self->links = columns[1];
+    if (self->sharing != NULL) {
+        self->sharing->lists = columns[2];
+    }
     if (done) {
         if (self->capacity == 0 && capacity != 0) {
             self->links[0] = (bb_lru_link){0, 0};
@@ -126,8 +139,7 @@ static bool resize_slots(bb_lru *self, uint32_t slot_bits) {
     return done;
 }
 
-/* The caller has charged the growth. */
-static bool grow(bb_lru *self, uint32_t capacity, uint32_t slot_bits) {
+bool bb_lru_grow(bb_lru *self, uint32_t capacity, uint32_t slot_bits) {
     const uint32_t old_capacity = self->capacity;
     if (!resize_columns(self, capacity)) {
         return false;
@@ -139,8 +151,19 @@ static bool grow(bb_lru *self, uint32_t capacity, uint32_t slot_bits) {
         }
         rebuild_slots(self, slot_bits);
     }
-    self->overhead = index_bytes(capacity) + slot_bytes(slot_bits);
+    self->overhead = own_bytes(self);
     return true;
+}
+
+/* Frees all memory, whatever entries there are. */
+static void free_arrays(bb_lru *self) {
+    bb_lru_free_lists(self);
+    self->count = 0;
+    self->used = 0;
+    (void)resize_columns(self, 0);
+    (void)resize_slots(self, 0);
+    self->slot_bits = 0;
+    bb_lru_free_sharing(self);
 }
 
 /* Moves every entry to the lowest indices. */
@@ -155,6 +178,9 @@ static void pack(bb_lru *self) {
         }
         self->entries[to] = self->entries[from];
         self->links[to] = self->links[from];
+        if (self->sharing != NULL) {
+            self->sharing->lists[to] = self->sharing->lists[from];
+        }
         self->links[self->links[to].older].newer = to;
         self->links[self->links[to].newer].older = to;
     }
@@ -165,7 +191,7 @@ static void pack(bb_lru *self) {
 
 /* Gives back what is not needed for `capacity` entries. Works inside the memory
  * it has, so it cannot fail. The caller releases what it saved. */
-static void compact(bb_lru *self, uint32_t capacity) {
+void bb_lru_compact(bb_lru *self, uint32_t capacity) {
     pack(self);
     uint32_t slot_bits = capacity == 0 ? 0 : bits_for(capacity);
     if (slot_bits > self->slot_bits) {
@@ -181,19 +207,33 @@ static void compact(bb_lru *self, uint32_t capacity) {
     self->slot_bits = old_bits;
     (void)resize_slots(self, slot_bits);
     self->slot_bits = slot_bits;
-    self->overhead = index_bytes(self->capacity) + slot_bytes(slot_bits);
+    if (self->sharing != NULL) {
+        bb_parts_shrink(&self->sharing->parts, 0);
+        if (capacity == 0) {
+            bb_lru_free_sharing(self);
+        }
+    }
+    self->overhead = own_bytes(self);
 }
 
 static void compact_and_release(bb_lru *self, uint32_t capacity) {
     const uint64_t before = self->overhead;
-    compact(self, capacity);
+    bb_lru_compact(self, capacity);
     bb_budget_release(&self->budget, charged_overhead(self, before - self->overhead));
 }
 
 /* Memory follows the content: a quarter full gives half back. */
-static void compact_if_sparse(bb_lru *self) {
+void bb_lru_compact_if_sparse(bb_lru *self) {
     if (self->capacity > 32 && self->count < self->capacity / 4) {
         compact_and_release(self, self->count * 2 + 1);
+    } else if (self->sharing != NULL) {
+        bb_parts *parts = &self->sharing->parts;
+        const uint64_t before = self->overhead;
+        if (parts->capacity > 32 && parts->held < parts->capacity / 4) {
+            bb_parts_shrink(parts, parts->capacity / 2);
+            self->overhead = own_bytes(self);
+            bb_budget_release(&self->budget, charged_overhead(self, before - self->overhead));
+        }
     }
 }
 
@@ -208,7 +248,7 @@ static void fill(bb_lru *self, uint32_t index, void *key, void *value, uint64_t 
     self->version++;
 }
 
-static void place(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge) {
+void bb_lru_place(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge) {
     uint32_t index = self->free;
     if (index != 0) {
         self->free = self->links[index].newer;
@@ -220,17 +260,43 @@ static void place(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t 
     self->links[index] = (bb_lru_link){newest, 0};
     self->links[0].older = index;
     self->count++;
+    if (self->sharing != NULL) {
+        self->sharing->lists[index] = (bb_parts_list){NULL, 0};
+    }
     fill(self, index, key, value, hash, charge);
 }
 
-/* Takes an entry out of every array; its charge stays in the budget. */
-static void unlink_entry(bb_lru *self, uint32_t index, bb_reason reason) {
+/* What the leaving of an entry releases, given those that were let go of before. Until it
+ * is unlinked, take_back undoes it. */
+static inline uint64_t let_go(bb_lru *self, uint32_t index) {
+    const uint64_t charge = bb_lru_charge(&self->entries[index]);
+    return self->sharing == NULL ? charge : charge + bb_lru_let_go_parts(self, index);
+}
+
+static inline void take_back(bb_lru *self, uint32_t index) {
+    if (self->sharing != NULL) {
+        bb_lru_take_back_parts(self, index);
+    }
+}
+
+uint64_t bb_lru_releasable(bb_lru *self, uint32_t index) {
+    const uint64_t released = let_go(self, index);
+    take_back(self, index);
+    return released;
+}
+
+/* Takes an entry that was let go of out of every array; what that released stays in the
+ * budget. */
+static void unlink_entry(bb_lru *self, uint32_t index, bb_reason reason, uint64_t released) {
     slot_remove(self, index);
     const uint32_t older = self->links[index].older;
     const uint32_t newer = self->links[index].newer;
     self->links[older].newer = newer;
     self->links[newer].older = older;
-    self->payload -= bb_lru_charge(&self->entries[index]);
+    self->payload -= released;
+    if (self->sharing != NULL) {
+        bb_lru_forget_parts(self, index);
+    }
     self->entries[index].key = NULL;
     self->links[index].newer = self->free;
     self->free = index;
@@ -239,16 +305,23 @@ static void unlink_entry(bb_lru *self, uint32_t index, bb_reason reason) {
     self->version++;
 }
 
-static bb_lru_removed describe(const bb_lru *self, uint32_t index, bb_reason reason) {
+static bb_lru_removed describe(const bb_lru *self, uint32_t index, bb_reason reason,
+                               uint64_t released) {
     const bb_lru_entry *entry = &self->entries[index];
-    return (bb_lru_removed){entry->key, entry->value, bb_lru_charge(entry), index, reason};
+    return (bb_lru_removed){entry->key, entry->value, released, index, reason};
 }
 
 void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_lru_removed *removed) {
-    *removed = describe(self, index, reason);
-    unlink_entry(self, index, reason);
-    bb_budget_release(&self->budget, removed->charge);
-    compact_if_sparse(self);
+    uint64_t released = let_go(self, index);
+    *removed = describe(self, index, reason, released);
+    unlink_entry(self, index, reason, released);
+    if (self->sharing != NULL) {
+        const uint64_t before = self->overhead;
+        self->overhead = own_bytes(self);
+        released += charged_overhead(self, before - self->overhead);
+    }
+    bb_budget_release(&self->budget, released);
+    bb_lru_compact_if_sparse(self);
 }
 
 /* Whoever evicts once mostly evicts again: fetches what dropping the next
@@ -289,18 +362,34 @@ void bb_lru_batch_free(bb_lru *self, bb_lru_batch *batch) {
     bb_lru_batch_init(batch);
 }
 
-static bb_reason reason_for(const bb_lru *self, const bb_refusal *refusal) {
-    return refusal->level == &self->budget ? BB_SIZE : BB_BUDGET;
+/* Lets go of an entry that is to be evicted and adds it to the batch. */
+static bool push_victim(bb_lru *self, bb_lru_batch *batch, uint32_t index, bb_reason reason,
+                        uint64_t *payload) {
+    const uint64_t released = let_go(self, index);
+    if (!batch_push(self, batch, describe(self, index, reason, released))) {
+        take_back(self, index);
+        return false;
+    }
+    *payload -= released;
+    return true;
 }
 
-/* Charges `charge` and sees to it that an index and a slot are free, without
+/* Keeps every entry of a batch after all. */
+static void take_all_back(bb_lru *self, bb_lru_batch *batch) {
+    while (batch->count != 0) {
+        take_back(self, batch->items[--batch->count].index);
+    }
+}
+
+/* Exchanges charges and sees to it that an index and a slot are free, without
  * evicting; tries a generous step first, then the smallest that will do. A full
  * structure, where eviction frees an index anyway, is told before any step is worked out. */
-static bb_status charge_and_grow(bb_lru *self, uint64_t charge, bb_refusal *refusal) {
+bb_status bb_lru_charge_and_grow(bb_lru *self, uint64_t release, uint64_t charge,
+                                 bb_refusal *refusal) {
     const bool index_free = self->free != 0 || self->used < self->capacity;
     if ((index_free && self->count < wanted_load(self->slot_bits)) ||
-        !bb_budget_admits(&self->budget, 0, charge)) {
-        return bb_budget_exchange(&self->budget, 0, charge, refusal);
+        !bb_budget_admits(&self->budget, release, charge)) {
+        return bb_budget_exchange(&self->budget, release, charge, refusal);
     }
     bb_status status = BB_OK;
     for (int lean = 0; lean <= 1; lean++) {
@@ -313,12 +402,12 @@ static bb_status charge_and_grow(bb_lru *self, uint64_t charge, bb_refusal *refu
         if (slot_bits > MAX_SLOT_BITS) {
             return BB_TOO_MANY;
         }
-        const uint64_t growth =
-            charged_overhead(self, index_bytes(capacity) + slot_bytes(slot_bits) - self->overhead);
-        status = bb_budget_exchange(&self->budget, 0, charge + growth, refusal);
+        const uint64_t growth = charged_overhead(
+            self, index_bytes(self->shares, capacity) + slot_bytes(slot_bits) - array_bytes(self));
+        status = bb_budget_exchange(&self->budget, release, charge + growth, refusal);
         if (status == BB_OK) {
-            if (!grow(self, capacity, slot_bits)) {
-                bb_budget_release(&self->budget, charge + growth);
+            if (!bb_lru_grow(self, capacity, slot_bits)) {
+                (void)bb_budget_exchange(&self->budget, charge + growth, release, refusal);
                 return BB_NO_MEMORY;
             }
             return BB_OK;
@@ -327,60 +416,75 @@ static bb_status charge_and_grow(bb_lru *self, uint64_t charge, bb_refusal *refu
     return status;
 }
 
-/* What compacting to `left` entries gives back: nothing unless it halves the
- * arrays, so that moving entries about is paid for by those that left. */
-static uint64_t slack(const bb_lru *self, uint32_t left) {
-    return left <= self->capacity / 2 ? self->overhead - compacted_bytes(self, left) : 0;
+bb_status bb_lru_exchange_all(bb_lru *self, uint64_t payload, uint64_t overhead,
+                              bb_refusal *refusal) {
+    return bb_budget_exchange(&self->budget, self->payload + charged_overhead(self, self->overhead),
+                              payload + charged_overhead(self, overhead), refusal);
 }
 
-/* Exchanges `released` and the slack beside `left` entries for `charge`. */
-static bool exchange_for_slack(bb_lru *self, uint32_t left, uint64_t released, uint64_t charge,
-                               bb_refusal *refusal) {
-    const uint64_t saved = charged_overhead(self, slack(self, left));
-    return saved != 0 &&
-           bb_budget_exchange(&self->budget, released + saved, charge, refusal) == BB_OK;
+/* Whether compacting to `left` entries halves the arrays, so that moving entries about is paid
+ * for by those that left. Where parts are shared, their table may be sparse though the arrays are
+ * full; and before an entry is refused that fits alone, everything is tried. */
+static bool is_worth_compacting(const bb_lru *self, uint32_t left) {
+    if (left <= self->capacity / 2) {
+        return true;
+    }
+    if (self->sharing == NULL || left > self->capacity || left > needed_load(self->slot_bits)) {
+        return false;
+    }
+    return left == 1 || self->sharing->parts.held < self->sharing->parts.capacity / 4;
+}
+
+/* What compacting to `left` entries gives back, if it is worth it. */
+static uint64_t slack(const bb_lru *self, uint32_t left) {
+    return is_worth_compacting(self, left) ? own_bytes(self) - least_bytes(self, left) : 0;
 }
 
 /*
- * Plans evictions from the oldest on, all but entry `skip`, until the budget
- * takes `charge` for them and for `released`: as few as possible, so slack goes
- * before entries do. Nothing is changed but the budget, and that only on
- * success; then *room is the number of entries to compact to, or 0.
+ * Plans evictions from the oldest on, all but entry `skip`, until the budget takes what
+ * is left: as few as possible, so slack goes before entries do. `payload` is what it would be if
+ * nobody left, `least` what would be charged if everybody did. Nothing is changed but the budget, and that only on success; then the batch
+ * is to be committed, and *room is the number of entries to compact to, or 0.
  */
-static bb_status exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t released,
-                                     uint64_t charge, bb_reason reason, bb_lru_batch *batch,
-                                     bb_refusal *refusal, uint32_t *room) {
+bb_status bb_lru_exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t payload, uint64_t least,
+                                     bb_reason reason, bb_lru_batch *batch, bb_refusal *refusal,
+                                     uint32_t *room) {
     bb_status status = BB_OVER_BUDGET;
     uint32_t victim = bb_lru_oldest(self);
     const uint64_t everything = self->payload + charged_overhead(self, self->overhead);
-    const uint64_t least = charge + charged_overhead(self, LEAST_OVERHEAD);
     if (!bb_budget_would_admit(&self->budget, everything, least, refusal)) {
         return status; /* no need to go through the entries to know */
     }
     bool may_stay = reason != BB_ITEMS;
     for (*room = 0;; victim = bb_lru_newer(self, victim)) {
         const uint32_t left = self->count - batch->count + (skip == 0);
-        if (may_stay && exchange_for_slack(self, left, released, charge, refusal)) {
-            *room = left;
-            return BB_OK;
+        const uint64_t saved = charged_overhead(self, slack(self, left));
+        if (may_stay && saved != 0) {
+            status = bb_lru_exchange_all(self, payload, own_bytes(self) - saved, refusal);
+            if (status == BB_OK) {
+                *room = left;
+                return BB_OK;
+            }
         }
         may_stay = true;
         if (victim == skip && victim != 0) {
             victim = bb_lru_newer(self, victim);
         }
         if (victim == 0) {
-            return status;
+            break;
         }
-        if (!batch_push(self, batch, describe(self, victim, reason))) {
-            return BB_NO_MEMORY;
+        if (!push_victim(self, batch, victim, reason, &payload)) {
+            status = BB_NO_MEMORY;
+            break;
         }
-        released += bb_lru_charge(&self->entries[victim]);
-        status = bb_budget_exchange(&self->budget, released, charge, refusal);
+        status = bb_lru_exchange_all(self, payload, own_bytes(self), refusal);
         if (status == BB_OK) {
             return BB_OK;
         }
         reason = reason_for(self, refusal);
     }
+    take_all_back(self, batch);
+    return status;
 }
 
 /* One leaves and one enters, the steady state of a full cache: the entry keeps
@@ -392,7 +496,8 @@ static bool recycle_oldest(bb_lru *self, void *key, void *value, uint64_t hash, 
     if (index == 0 || self->count < self->capacity / 2) {
         return false;
     }
-    const bb_lru_removed victim = describe(self, index, reason);
+    const bb_lru_removed victim =
+        describe(self, index, reason, bb_lru_charge(&self->entries[index]));
     if (bb_budget_exchange(&self->budget, victim.charge, charge & ~BB_LRU_GIVEN, &refusal) !=
         BB_OK) {
         return false;
@@ -408,10 +513,19 @@ static bool recycle_oldest(bb_lru *self, void *key, void *value, uint64_t hash, 
     return true;
 }
 
-static void commit(bb_lru *self, const bb_lru_batch *batch) {
+void bb_lru_commit(bb_lru *self, bb_lru_batch *batch) {
     for (uint32_t i = 0; i < batch->count; i++) {
-        unlink_entry(self, batch->items[i].index, batch->items[i].reason);
+        const bb_lru_removed *victim = &batch->items[i];
+        unlink_entry(self, victim->index, victim->reason, victim->charge);
     }
+    if (self->sharing != NULL) {
+        self->overhead = own_bytes(self);
+    }
+}
+
+/* What is charged for an entry that is alone. */
+static uint64_t least_charge(const bb_lru *self, uint64_t size) {
+    return size + charged_overhead(self, LEAST_OVERHEAD);
 }
 
 bool bb_lru_could_fit(const bb_lru *self, uint64_t charge) {
@@ -422,6 +536,9 @@ bool bb_lru_could_fit(const bb_lru *self, uint64_t charge) {
 bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
                         bb_lru_batch *batch, bb_refusal *refusal) {
     const uint64_t size = charge & ~BB_LRU_GIVEN;
+    if (self->shares) {
+        return bb_lru_insert_shared(self, key, value, hash, charge, NULL, batch, refusal);
+    }
     if (!bb_lru_could_fit(self, size)) {
         *refusal = bb_budget_refusal(&self->budget, 0, size);
         return BB_TOO_LARGE;
@@ -430,7 +547,7 @@ bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uin
     uint32_t room = 0;
     bb_status status = BB_TOO_LARGE;
     if (self->count < self->max_count) {
-        status = charge_and_grow(self, size, refusal);
+        status = bb_lru_charge_and_grow(self, 0, size, refusal);
         if (status == BB_NO_MEMORY || status == BB_TOO_MANY) {
             return status;
         }
@@ -442,19 +559,19 @@ bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uin
         if (recycle_oldest(self, key, value, hash, charge, reason, batch)) {
             return BB_OK;
         }
-        status = exchange_for_oldest(self, 0, 0, size, reason, batch, refusal, &room);
+        status = bb_lru_exchange_for_oldest(self, 0, self->payload + size, least_charge(self, size),
+                                            reason, batch, refusal, &room);
         if (status != BB_OK) {
-            batch->count = 0;
             return status;
         }
-        commit(self, batch);
+        bb_lru_commit(self, batch);
     }
     if (room != 0) {
-        compact(self, room);
+        bb_lru_compact(self, room);
     }
-    place(self, key, value, hash, charge);
+    bb_lru_place(self, key, value, hash, charge);
     if (room == 0 && batch->count != 0) {
-        compact_if_sparse(self);
+        bb_lru_compact_if_sparse(self);
     }
     return BB_OK;
 }
@@ -471,13 +588,13 @@ static bb_status exchange_entry(bb_lru *self, uint32_t index, uint64_t charge, b
     }
     bb_status status = bb_budget_exchange(&self->budget, old_size, size, refusal);
     if (status != BB_OK) {
-        status = exchange_for_oldest(self, index, old_size, size, reason_for(self, refusal), batch,
-                                     refusal, room);
+        status = bb_lru_exchange_for_oldest(self, index, self->payload - old_size + size,
+                                            least_charge(self, size), reason_for(self, refusal),
+                                            batch, refusal, room);
         if (status != BB_OK) {
-            batch->count = 0;
             return status;
         }
-        commit(self, batch);
+        bb_lru_commit(self, batch);
     }
     self->entries[index].charge = charge;
     self->payload += size - old_size;
@@ -486,14 +603,17 @@ static bb_status exchange_entry(bb_lru *self, uint32_t index, uint64_t charge, b
 
 static void give_back(bb_lru *self, const bb_lru_batch *batch, uint32_t room) {
     if (room != 0) {
-        compact(self, room);
+        bb_lru_compact(self, room);
     } else if (batch->count > 1) {
-        compact_if_sparse(self);
+        bb_lru_compact_if_sparse(self);
     }
 }
 
 bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t charge,
                          bb_lru_batch *batch, bb_refusal *refusal, void **old) {
+    if (self->shares) {
+        return bb_lru_replace_shared(self, index, value, charge, NULL, batch, refusal, old);
+    }
     uint32_t room;
     const bb_status status = exchange_entry(self, index, charge, batch, refusal, &room);
     if (status != BB_OK) {
@@ -509,6 +629,9 @@ bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t cha
 
 bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_batch *batch,
                           bb_refusal *refusal) {
+    if (self->shares) {
+        return bb_lru_recharge_shared(self, index, charge, NULL, batch, refusal);
+    }
     uint32_t room;
     const bb_status status = exchange_entry(self, index, charge, batch, refusal, &room);
     if (status == BB_OK) {
@@ -517,16 +640,16 @@ bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_
     return status;
 }
 
-/* Charges `payload` and takes the memory for `count` entries of an empty
+/* Charges `charge` and takes the memory for `count` entries of an empty
  * structure, with slots as empty as the budget allows. */
-static bb_status reserve(bb_lru *self, uint32_t count, uint64_t payload, bb_refusal *refusal) {
+static bb_status reserve(bb_lru *self, uint32_t count, uint64_t charge, bb_refusal *refusal) {
     for (uint32_t slot_bits = bits_for(count);; slot_bits--) {
-        const uint64_t bytes = index_bytes(count) + slot_bytes(slot_bits);
-        const uint64_t charge = payload + charged_overhead(self, bytes);
-        const bb_status status = bb_budget_exchange(&self->budget, 0, charge, refusal);
+        const uint64_t bytes = index_bytes(self->shares, count) + slot_bytes(slot_bits);
+        const uint64_t all = charge + charged_overhead(self, bytes);
+        const bb_status status = bb_budget_exchange(&self->budget, 0, all, refusal);
         if (status == BB_OK) {
-            if (!grow(self, count, slot_bits)) {
-                bb_budget_release(&self->budget, charge);
+            if (!bb_lru_grow(self, count, slot_bits)) {
+                bb_budget_release(&self->budget, all);
                 return BB_NO_MEMORY;
             }
             return BB_OK;
@@ -537,20 +660,45 @@ static bb_status reserve(bb_lru *self, uint32_t count, uint64_t payload, bb_refu
     }
 }
 
+/* Fills a structure that was reserved. */
+static bb_status copy_entries(const bb_lru *self, bb_lru *into) {
+    for (uint32_t index = bb_lru_oldest(self); index != 0; index = bb_lru_newer(self, index)) {
+        const bb_lru_entry *entry = &self->entries[index];
+        bb_lru_place(into, entry->key, entry->value, entry->hash, entry->charge);
+        if (into->sharing != NULL && !bb_lru_copy_list(self, index, into)) {
+            return BB_NO_MEMORY;
+        }
+    }
+    into->counters.inserts = 0;
+    return BB_OK;
+}
+
 bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal) {
     if (self->count == 0) {
         return BB_OK;
     }
-    const bb_status status = reserve(into, self->count, self->payload, refusal);
+    bb_status status = into->shares ? bb_lru_copy_parts(self, into) : BB_OK;
     if (status != BB_OK) {
         return status;
     }
-    for (uint32_t index = bb_lru_oldest(self); index != 0; index = bb_lru_newer(self, index)) {
-        const bb_lru_entry *entry = &self->entries[index];
-        place(into, entry->key, entry->value, entry->hash, entry->charge);
+    const uint64_t parts = self->sharing != NULL ? self->sharing->parts.total : 0;
+    const uint64_t copied = into->sharing != NULL ? parts : 0;
+    status =
+        reserve(into, self->count,
+                self->payload - parts + copied + charged_overhead(into, own_bytes(into)), refusal);
+    if (status != BB_OK) {
+        free_arrays(into);
+        return status;
     }
-    into->counters.inserts = 0;
-    return BB_OK;
+    into->payload = copied;
+    status = copy_entries(self, into);
+    if (status != BB_OK) {
+        free_arrays(into);
+        bb_budget_release(&into->budget, bb_budget_read(&into->budget).total);
+        into->payload = into->overhead = 0;
+        into->version++;
+    }
+    return status;
 }
 
 /* ---- giving memory back ---- */
@@ -583,24 +731,23 @@ bb_status bb_lru_limit(bb_lru *self, uint64_t limit, uint32_t max_count, bb_lru_
     uint32_t left = self->count;
     uint32_t victim = bb_lru_oldest(self);
     for (;;) {
-        const uint64_t saved = slack(self, left);
-        const uint64_t least = payload + charged_overhead(self, self->overhead - saved);
+        const uint64_t least =
+            payload + charged_overhead(self, own_bytes(self) - slack(self, left));
         if (least <= limit && left <= max_count) {
             break;
         }
         const bb_reason reason = least > limit ? BB_SIZE : BB_ITEMS;
-        if (!batch_push(self, batch, describe(self, victim, reason))) {
-            batch->count = 0;
+        if (!push_victim(self, batch, victim, reason, &payload)) {
+            take_all_back(self, batch);
             return BB_NO_MEMORY;
         }
-        payload -= bb_lru_charge(&self->entries[victim]);
         victim = bb_lru_newer(self, victim);
         left--;
     }
-    commit(self, batch);
+    bb_lru_commit(self, batch);
     if (payload + charged_overhead(self, self->overhead) > limit ||
         (self->capacity > 32 && left < self->capacity / 4)) {
-        compact(self, left);
+        bb_lru_compact(self, left);
     }
     const uint64_t after = self->payload + charged_overhead(self, self->overhead);
     bb_budget_release(&self->budget, before - after);
@@ -620,14 +767,6 @@ void bb_lru_init(bb_lru *self, bb_allocator allocator, uint64_t limit, uint32_t 
     bb_budget_init(&self->budget, limit, parent, false);
 }
 
-static void free_arrays(bb_lru *self) {
-    self->count = 0;
-    self->used = 0;
-    (void)resize_columns(self, 0);
-    (void)resize_slots(self, 0);
-    self->slot_bits = 0;
-}
-
 void bb_lru_close(bb_lru *self) {
     free_arrays(self);
     bb_budget_close(&self->budget);
@@ -641,6 +780,8 @@ void bb_lru_take_all(bb_lru *self, bb_lru *into) {
     into->links = self->links;
     into->slot_bits = self->slot_bits;
     into->strayed = self->strayed;
+    into->shares = self->shares;
+    into->sharing = self->sharing;
     into->count = self->count;
     into->used = self->used;
     into->capacity = self->capacity;
@@ -648,6 +789,7 @@ void bb_lru_take_all(bb_lru *self, bb_lru *into) {
     self->slots = NULL;
     self->entries = NULL;
     self->links = NULL;
+    self->sharing = NULL;
     self->slot_bits = self->count = self->used = self->capacity = self->free = 0;
     self->payload = self->overhead = 0;
     self->version++;

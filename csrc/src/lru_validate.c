@@ -20,6 +20,7 @@ static const char *list_defect(const bb_lru *self) {
     if (count != self->count || (self->count != 0 && self->links[0].older != before)) {
         return "the recency list is shorter than the count";
     }
+    payload += self->sharing != NULL ? self->sharing->parts.total : 0;
     return payload == self->payload ? NULL : "payload is not the sum of the charges";
 }
 
@@ -62,10 +63,45 @@ static const char *array_defect(const bb_lru *self) {
     if (self->used != 0 && self->used >> self->slot_bits != 0) {
         return "an index does not fit into a slot";
     }
-    if (self->overhead != index_bytes(self->capacity) + slot_bytes(self->slot_bits)) {
+    if ((self->sharing != NULL) != (self->shares && self->capacity != 0)) {
+        return "what is shared is kept without need, or not kept";
+    }
+    if (self->overhead != own_bytes(self)) {
         return "overhead is not what the arrays take";
     }
     return NULL;
+}
+
+/* Lets go of every list for a moment: that must leave nothing held. */
+static const char *sharing_defect(bb_lru *self) {
+    const char *reason = NULL;
+    bb_parts *parts = &self->sharing->parts;
+    if (!bb_parts_validate(parts, &reason)) {
+        return reason;
+    }
+    uint64_t members = 0;
+    for (uint32_t index = bb_lru_oldest(self); index != 0; index = bb_lru_newer(self, index)) {
+        const bb_parts_list *list = &self->sharing->lists[index];
+        members += list->count;
+        for (size_t i = 0; i < list->count; i++) {
+            if (!bb_parts_has(parts, list->identities[i])) {
+                return "an entry has a part that is not in the table";
+            }
+        }
+    }
+    if (members != parts->members || parts->held != parts->count) {
+        return "parts are held that no entry has";
+    }
+    for (uint32_t index = bb_lru_oldest(self); index != 0; index = bb_lru_newer(self, index)) {
+        (void)bb_parts_let_go(parts, &self->sharing->lists[index]);
+    }
+    if (parts->held != 0 || parts->total != 0) {
+        reason = "a part is held by others than the entries that have it";
+    }
+    for (uint32_t index = bb_lru_oldest(self); index != 0; index = bb_lru_newer(self, index)) {
+        bb_parts_take_back(parts, &self->sharing->lists[index]);
+    }
+    return reason;
 }
 
 static const char *budget_defect(bb_lru *self) {
@@ -83,6 +119,9 @@ bool bb_lru_validate(bb_lru *self, const char **reason) {
     }
     if (*reason == NULL) {
         *reason = slot_defect(self);
+    }
+    if (*reason == NULL && self->sharing != NULL) {
+        *reason = sharing_defect(self);
     }
     if (*reason == NULL) {
         *reason = budget_defect(self);

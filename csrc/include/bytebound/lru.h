@@ -26,7 +26,13 @@
  * touches three other links but no other entry. A further column for each entry
  * (expiry, a use clock) is a further array by the same index.
  *
- * Bytes: 40 an entry, plus 4 * 2^b / count for slots (8 to 16), plus the
+ * Sharing: after bb_lru_share, entries may be made of parts that they share (see
+ * parts.h), and a further column has each entry's list of them. `payload` is then
+ * what entries are charged for themselves and each part once. What an entry's leaving
+ * releases depends on who else holds its parts: evictions are planned by letting go of
+ * one entry after the other, and taken back if the budget refuses in the end.
+ *
+ * Bytes: 40 an entry, 56 where parts are shared, plus 4 * 2^b / count for slots (8 to 16), plus the
  * slack of growing by an eighth. All of it is `overhead`; with `charge_overhead` it is
  * charged to the budget like any payload, before it is taken.
  *
@@ -36,7 +42,8 @@
  * Atomicity: an insert or replace first plans its evictions and exchanges their
  * charges for the new one in the budget in one step; only then is anything
  * changed. So it happens whole, or nothing happened. Memory for what is evicted
- * is reserved while planning; shrinking in place cannot fail.
+ * is reserved while planning, and so is memory for parts, which is given back if the
+ * budget refuses it; shrinking in place cannot fail.
  *
  * Invariants (bb_lru_validate checks them):
  *   - budget.total == payload + (charge_overhead ? overhead : 0) and never
@@ -53,6 +60,8 @@
 
 #include "bytebound/alloc.h"
 #include "bytebound/budget.h"
+#include "bytebound/parts.h"
+#include "bytebound/scramble.h"
 
 /* Why an entry left. */
 typedef enum bb_reason {
@@ -82,6 +91,12 @@ typedef struct bb_lru_link {
     uint32_t newer;
 } bb_lru_link;
 
+/* What entries share. It is there while there are arrays. */
+typedef struct bb_lru_sharing {
+    bb_parts parts;
+    bb_parts_list *lists; /* of each index */
+} bb_lru_sharing;
+
 typedef struct bb_lru_cursor bb_lru_cursor;
 
 /* Lookups are counted by the caller, who knows which ones count. */
@@ -109,8 +124,10 @@ typedef struct bb_lru {
     uint32_t max_count;
     bool charge_overhead;
     bool strayed; /* some slot may be further from home than 5 bits tell */
+    bool shares;  /* entries may be made of parts */
     uint64_t payload;
     uint64_t overhead;
+    bb_lru_sharing *sharing; /* NULL without arrays, or if nothing is shared */
     bb_budget budget;
     bb_allocator allocator;
 } bb_lru;
@@ -119,7 +136,7 @@ typedef struct bb_lru {
 typedef struct bb_lru_removed {
     void *key;
     void *value;
-    uint64_t charge;
+    uint64_t charge; /* what its leaving released */
     uint32_t index;
     bb_reason reason;
 } bb_lru_removed;
@@ -155,6 +172,9 @@ struct bb_lru_cursor {
 void bb_lru_init(bb_lru *self, bb_allocator allocator, uint64_t limit, uint32_t max_count,
                  bool charge_overhead, bb_budget *parent);
 
+/* Lets entries be made of parts. Called before the first entry. */
+void bb_lru_share(bb_lru *self);
+
 /* Frees the native memory and gives every charge back. Must hold no entry. */
 void bb_lru_close(bb_lru *self);
 
@@ -175,11 +195,6 @@ typedef struct bb_lru_probe {
     uint32_t slot;
     uint32_t tag;
 } bb_lru_probe;
-
-/* Fibonacci hashing: consecutive and strided hashes spread over the upper bits. */
-static inline uint32_t bb_lru_scramble(uint64_t hash) {
-    return (uint32_t)((hash * UINT64_C(0x9E3779B97F4A7C15)) >> 32);
-}
 
 #define BB_LRU_HOME_BITS 5
 
@@ -208,7 +223,7 @@ static inline uint32_t bb_lru_first(const bb_lru *self, uint64_t hash, bb_lru_pr
     if (self->count == 0) {
         return 0;
     }
-    const uint32_t scrambled = bb_lru_scramble(hash);
+    const uint32_t scrambled = bb_scramble(hash);
     probe->slot = scrambled >> (32 - self->slot_bits);
     probe->tag = bb_lru_tag(scrambled, self->slot_bits);
     return bb_lru_next(self, probe);
@@ -285,8 +300,29 @@ bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t cha
 bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_batch *batch,
                           bb_refusal *refusal);
 
+/*
+ * The same for an entry made of parts, in a structure that shares: it is charged `charge`
+ * and those parts that no other entry holds. The three above make it one without parts.
+ * `found` NULL: no parts. Its items are as before if this fails.
+ * Too large is what could not be kept were it alone, whoever holds its parts already:
+ * each of them is part of what is charged while the entry is there.
+ */
+bb_status bb_lru_insert_shared(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
+                               bb_found *found, bb_lru_batch *batch, bb_refusal *refusal);
+bb_status bb_lru_replace_shared(bb_lru *self, uint32_t index, void *value, uint64_t charge,
+                                bb_found *found, bb_lru_batch *batch, bb_refusal *refusal,
+                                void **old);
+bb_status bb_lru_recharge_shared(bb_lru *self, uint32_t index, uint64_t charge, bb_found *found,
+                                 bb_lru_batch *batch, bb_refusal *refusal);
+
+/* The bytes of payload that would be released if the entry left now. */
+uint64_t bb_lru_releasable(bb_lru *self, uint32_t index);
+
+/* As bb_lru_overhead_for, for one entry of so many parts. */
+uint64_t bb_lru_shared_overhead_for(size_t parts);
+
 /* Copies every entry, in order, into an empty structure with bounds of its own:
- * all of them or none. Leaves no slack, so what fitted here fits there under the
+ * all of them or none, with their parts if it shares too. Leaves no slack, so what fitted here fits there under the
  * same bound. Fails as bb_lru_insert. */
 bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal);
 
