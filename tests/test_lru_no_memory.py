@@ -7,7 +7,7 @@ OPERATIONS = [
     *("insert", "insert_growing", "insert_measured", "insert_evicting", "insert_evicting_many"),
     *("insert_compared", "overwrite", "setdefault", "lookup", "delete", "pop", "clear", "trim"),
     *("resize", "resize_items", "remeasure", "copy", "audit", "stats", "reduce", "iterate"),
-    *("items", "promote", "ends", "merge"),
+    *("items", "promote", "ends", "merge", "popitem", "construct"),
 ]
 
 

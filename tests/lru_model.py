@@ -1,0 +1,193 @@
+"""What an LRU cache ought to hold: an OrderedDict, with sizes, bounds and reasons.
+
+Without charged overhead the model knows beforehand which entries leave and why. With it, what
+leaves depends on slack too: then the model follows what the cache reports, and checks that it
+is always the oldest entry that goes.
+"""
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from hostile import Departures, Left
+
+BOUNDS = ("items", "size", "budget")
+
+
+@dataclass
+class Entry:
+    """What is kept under a key."""
+
+    key: Any
+    value: Any
+    size: int
+    given: bool = False
+
+
+class Model:
+    """An LRU mapping in plain Python. Sizes are in bytes."""
+
+    def __init__(self, max_bytes: int, max_items: int | None, budget_bytes: int | None) -> None:
+        self.entries: OrderedDict[Any, Entry] = OrderedDict()
+        self.max_bytes = max_bytes
+        self.max_items = max_items
+        self.budget_bytes = budget_bytes
+        self.others_bytes = 0  # what other containers charge to the budget
+        self.least_overhead = 0  # of a cache of one entry
+        self.exact = True
+        self.left: list[Left] = []  # by the operation at hand
+        self.reported: list[Left] = []  # by the cache, not yet accounted for
+        self.counts: Counter[str] = Counter()
+        self.peak = 0
+        self.changes = 0  # how often an entry entered or left
+
+    @property
+    def payload(self) -> int:
+        return sum(entry.size for entry in self.entries.values())
+
+    # ---- what left ----
+
+    def begin(self, reported: Departures) -> None:
+        """Start an operation about which the cache reported so much."""
+        self.left = []
+        self.reported = list(reported)
+        reported.clear()
+
+    def check_reports(self, departed: list[Left]) -> None:
+        """Check that the cache told of these departures, of these very objects, in order."""
+        assert [left.reason for left in departed] == [left.reason for left in self.left]
+        for told, expected in zip(departed, self.left, strict=True):
+            # What replaces a value may come under an equal key.
+            if expected.reason == "replaced":
+                assert [told.key] == [expected.key]
+            else:
+                assert told.key is expected.key
+            assert told.value is expected.value
+
+    def leave(self, key: Any, reason: str) -> Entry:
+        entry = self.entries.pop(key)
+        self.tell(entry, reason)
+        self.changes += 1
+        return entry
+
+    def tell(self, entry: Entry, reason: str) -> None:
+        self.left.append(Left(entry.key, entry.value, reason))
+        self.counts[reason] += 1
+
+    # ---- reading ----
+
+    def find(self, key: Any) -> Entry | None:
+        return self.entries.get(key)
+
+    def look_up(self, key: Any) -> Entry | None:
+        """Find, count and promote."""
+        entry = self.entries.get(key)
+        self.counts["misses" if entry is None else "hits"] += 1
+        if entry is not None:
+            self.entries.move_to_end(key)
+        return entry
+
+    # ---- making room ----
+
+    def lacks(self, charge: int, items: int) -> str | None:
+        """Which bound would be passed by so many bytes and items more, if any."""
+        if self.max_items is not None and len(self.entries) + items > self.max_items:
+            return "items"
+        if self.payload + charge > self.max_bytes:
+            return "size"
+        return "budget" if self.budget_lacks(self.payload + charge) else None
+
+    def budget_lacks(self, payload: int) -> bool:
+        return self.budget_bytes is not None and self.others_bytes + payload > self.budget_bytes
+
+    def could_fit(self, size: int) -> bool:
+        return size + self.least_overhead <= self.max_bytes
+
+    def oldest_but(self, key: Any) -> Any:
+        return next(other for other in self.entries if other != key)
+
+    def make_room(self, key: Any, charge: int, items: int) -> None:
+        """Let the oldest entries leave, all but one, for so many bytes and items more."""
+        if self.exact:
+            while (reason := self.lacks(charge, items)) is not None:
+                self.leave(self.oldest_but(key), reason)
+        else:
+            self.follow(key, BOUNDS)
+
+    def follow(self, key: Any, reasons: tuple[str, ...]) -> None:
+        """Let those leave that the cache reported next, if they are the oldest."""
+        while self.reported and self.reported[0].reason in reasons:
+            left = self.reported.pop(0)
+            oldest = self.oldest_but(key)
+            assert self.entries[oldest].key is left.key
+            if left.reason == "items":
+                assert len(self.entries) >= (self.max_items or 0)
+            self.leave(oldest, left.reason)
+
+    def expected_outcome(self, key: Any, size: int) -> str:
+        """Say how writing an entry must end; only where the model is exact."""
+        if not self.could_fit(size):
+            return "too large"
+        return "over budget" if self.budget_lacks(size) else "kept"
+
+    # ---- writing ----
+
+    def keep(self, key: Any, value: Any, size: int, given: bool) -> None:
+        """Insert or replace what the cache has accepted."""
+        entry = self.entries.get(key)
+        self.make_room(key, size - (entry.size if entry else 0), 0 if entry else 1)
+        if entry is None:
+            self.entries[key] = Entry(key, value, size, given)
+            self.counts["inserts"] += 1
+            self.changes += 1
+        else:
+            if entry.value is not value:
+                self.tell(entry, "replaced")
+            entry.value, entry.size, entry.given = value, size, given
+            self.entries.move_to_end(key)
+        self.account_for("replaced")
+        self.peak = max(self.peak, self.payload)
+
+    def account_for(self, reason: str) -> None:
+        """Take the report of what left for another reason than a bound."""
+        if self.reported and self.reported[0].reason == reason:
+            self.reported.pop(0)
+
+    def remeasure(self, key: Any, size: int) -> int:
+        """Charge an entry anew; return what it is charged then."""
+        entry = self.entries[key]
+        if not self.could_fit(size):
+            self.leave(key, "size")
+            return 0
+        if self.budget_lacks(size):
+            self.leave(key, "budget")
+            return 0
+        self.make_room(key, size - entry.size, 0)
+        entry.size, entry.given = size, False
+        return size
+
+    # ---- shrinking ----
+
+    def resize(self, max_bytes: int, max_items: int | None) -> None:
+        self.max_bytes, self.max_items = max_bytes, max_items
+        if not self.exact:
+            self.follow(None, BOUNDS)
+            return
+        while self.entries:
+            if self.payload > max_bytes:
+                self.leave(next(iter(self.entries)), "size")
+            elif max_items is not None and len(self.entries) > max_items:
+                self.leave(next(iter(self.entries)), "items")
+            else:
+                return
+
+    def trim(self, target: int) -> None:
+        if not self.exact:
+            self.follow(None, ("trimmed",))
+            return
+        while self.payload > target:
+            self.leave(next(iter(self.entries)), "trimmed")
+
+    def clear(self) -> None:
+        for key in list(self.entries):
+            self.leave(key, "cleared")
