@@ -11,6 +11,7 @@ from typing import Any
 
 from hostile import Departures, Left
 
+NO_KEY = object()
 BOUNDS = ("items", "size", "budget")
 
 
@@ -104,7 +105,7 @@ class Model:
         return size + self.least_overhead <= self.max_bytes
 
     def oldest_but(self, key: Any) -> Any:
-        return next(other for other in self.entries if other != key)
+        return next(other for other in self.entries if other is not key and other != key)
 
     def make_room(self, key: Any, charge: int, items: int) -> None:
         """Let the oldest entries leave, all but one, for so many bytes and items more."""
@@ -145,13 +146,7 @@ class Model:
                 self.tell(entry, "replaced")
             entry.value, entry.size, entry.given = value, size, given
             self.entries.move_to_end(key)
-        self.account_for("replaced")
         self.peak = max(self.peak, self.payload)
-
-    def account_for(self, reason: str) -> None:
-        """Take the report of what left for another reason than a bound."""
-        if self.reported and self.reported[0].reason == reason:
-            self.reported.pop(0)
 
     def remeasure(self, key: Any, size: int) -> int:
         """Charge an entry anew; return what it is charged then."""
@@ -171,7 +166,7 @@ class Model:
     def resize(self, max_bytes: int, max_items: int | None) -> None:
         self.max_bytes, self.max_items = max_bytes, max_items
         if not self.exact:
-            self.follow(None, BOUNDS)
+            self.follow(NO_KEY, BOUNDS)
             return
         while self.entries:
             if self.payload > max_bytes:
@@ -183,7 +178,7 @@ class Model:
 
     def trim(self, target: int) -> None:
         if not self.exact:
-            self.follow(None, ("trimmed",))
+            self.follow(NO_KEY, ("trimmed",))
             return
         while self.payload > target:
             self.leave(next(iter(self.entries)), "trimmed")
