@@ -630,7 +630,8 @@ bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t cha
 bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_batch *batch,
                           bb_refusal *refusal) {
     if (self->shares) {
-        return bb_lru_recharge_shared(self, index, charge, NULL, batch, refusal);
+        uint64_t releasable;
+        return bb_lru_recharge_shared(self, index, charge, NULL, batch, refusal, &releasable);
     }
     uint32_t room;
     const bb_status status = exchange_entry(self, index, charge, batch, refusal, &room);

@@ -211,17 +211,18 @@ bb_status bb_lru_replace_shared(bb_lru *self, uint32_t index, void *value, uint6
     }
     *old = self->entries[index].value;
     self->entries[index].value = value;
-    self->counters.left[BB_REPLACED]++;
+    self->counters.left[BB_REPLACED] += *old != value; /* the same value has not left */
     bb_lru_promote(self, index);
     give_back(self, room);
     return BB_OK;
 }
 
 bb_status bb_lru_recharge_shared(bb_lru *self, uint32_t index, uint64_t charge, bb_found *found,
-                                 bb_lru_batch *batch, bb_refusal *refusal) {
+                                 bb_lru_batch *batch, bb_refusal *refusal, uint64_t *releasable) {
     uint32_t room;
     const bb_status status = exchange_entry(self, index, charge, found, batch, refusal, &room);
     if (status == BB_OK) {
+        *releasable = bb_lru_releasable(self, index);
         give_back(self, room);
     }
     return status;

@@ -200,7 +200,9 @@ static inline void pair_recharge(pair *self, uintptr_t key, uint64_t parts, uint
     bb_found found;
     bb_lru_batch_init(&batch);
     find_parts(self, parts, nbytes, &found);
-    const bb_status status = bb_lru_recharge_shared(&self->lru, index, 0, &found, &batch, &refusal);
+    uint64_t releasable = 0;
+    const bb_status status =
+        bb_lru_recharge_shared(&self->lru, index, 0, &found, &batch, &refusal, &releasable);
     if (status == BB_OK) {
         for (size_t i = 0; i < found.count; i++) {
             const size_t part = (found.items[i].identity >> 4) - 1;
@@ -210,6 +212,7 @@ static inline void pair_recharge(pair *self, uintptr_t key, uint64_t parts, uint
         model_entry *entry = &self->model.entries[model_find(&self->model, key)];
         entry->charge = 0;
         entry->parts = parts;
+        CHECK(releasable == bb_lru_releasable(&self->lru, find(&self->lru, key)));
     }
     bb_lru_batch_free(&self->lru, &batch);
     bb_found_free(&found);

@@ -303,7 +303,8 @@ bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_
 /*
  * The same for an entry made of parts, in a structure that shares: it is charged `charge`
  * and those parts that no other entry holds. The three above make it one without parts.
- * `found` NULL: no parts. Its items are as before if this fails.
+ * `found` NULL: no parts. Its items are as before if this fails. *releasable: see
+ * bb_lru_releasable; the entry may have another index afterwards.
  * Too large is what could not be kept were it alone, whoever holds its parts already:
  * each of them is part of what is charged while the entry is there.
  */
@@ -313,7 +314,7 @@ bb_status bb_lru_replace_shared(bb_lru *self, uint32_t index, void *value, uint6
                                 bb_found *found, bb_lru_batch *batch, bb_refusal *refusal,
                                 void **old);
 bb_status bb_lru_recharge_shared(bb_lru *self, uint32_t index, uint64_t charge, bb_found *found,
-                                 bb_lru_batch *batch, bb_refusal *refusal);
+                                 bb_lru_batch *batch, bb_refusal *refusal, uint64_t *releasable);
 
 /* The bytes of payload that would be released if the entry left now. */
 uint64_t bb_lru_releasable(bb_lru *self, uint32_t index);

@@ -102,6 +102,12 @@ void bb_found_init(bb_found *self, bb_allocator allocator);
 /* Parts of no bytes are left out. False without memory; then nothing has changed. */
 bool bb_found_add(bb_found *self, uintptr_t identity, uint64_t nbytes);
 
+/* Empties it and keeps the memory. */
+static inline void bb_found_clear(bb_found *self) {
+    self->count = 0;
+    self->nbytes = 0;
+}
+
 void bb_found_free(bb_found *self);
 
 /* ---- the table ---- */

@@ -54,6 +54,16 @@ cdef extern from "bytebound/budget.h" nogil:
     bool bb_budget_validate(bb_budget *self, const char **reason)
 
 
+cdef extern from "bytebound/parts.h" nogil:
+    ctypedef struct bb_found:
+        size_t count
+        uint64_t nbytes
+
+    void bb_found_init(bb_found *self, bb_allocator allocator)
+    void bb_found_clear(bb_found *self)
+    void bb_found_free(bb_found *self)
+
+
 cdef extern from "bytebound/lru.h" nogil:
     const uint64_t BB_LRU_GIVEN
     const uint64_t BB_LRU_CHARGE_MAX
@@ -112,6 +122,7 @@ cdef extern from "bytebound/lru.h" nogil:
         bb_lru *self, bb_allocator allocator, uint64_t limit, uint32_t max_count,
         bool charge_overhead, bb_budget *parent
     )
+    void bb_lru_share(bb_lru *self)
     void bb_lru_close(bb_lru *self)
     void bb_lru_take_all(bb_lru *self, bb_lru *into)
     void bb_lru_discard(bb_lru *taken)
@@ -135,6 +146,20 @@ cdef extern from "bytebound/lru.h" nogil:
     bb_status bb_lru_recharge(
         bb_lru *self, uint32_t index, uint64_t charge, bb_lru_batch *batch, bb_refusal *refusal
     )
+    bb_status bb_lru_insert_shared(
+        bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge, bb_found *found,
+        bb_lru_batch *batch, bb_refusal *refusal
+    )
+    bb_status bb_lru_replace_shared(
+        bb_lru *self, uint32_t index, void *value, uint64_t charge, bb_found *found,
+        bb_lru_batch *batch, bb_refusal *refusal, void **old
+    )
+    bb_status bb_lru_recharge_shared(
+        bb_lru *self, uint32_t index, uint64_t charge, bb_found *found,
+        bb_lru_batch *batch, bb_refusal *refusal, uint64_t *releasable
+    )
+    uint64_t bb_lru_releasable(bb_lru *self, uint32_t index)
+    uint64_t bb_lru_shared_overhead_for(size_t parts)
     bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal)
     void bb_lru_remove(
         bb_lru *self, uint32_t index, bb_reason reason, bb_lru_removed *removed

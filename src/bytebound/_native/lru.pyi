@@ -16,7 +16,7 @@ class LRUCache(LRUBase[_K, _V], MutableMapping[_K, _V]):
         max_bytes: int | str,
         *,
         max_items: int | None = None,
-        sizer: Literal["deep", "shallow"] | Callable[[_K, _V], int] = "deep",
+        sizer: Literal["deep", "shallow", "shared"] | Callable[[_K, _V], int] = "deep",
         on_evict: Callable[[_K, _V, str], object] | None = None,
         budget: Budget | None = None,
         charge_overhead: bool = True,

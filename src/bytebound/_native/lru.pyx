@@ -15,6 +15,9 @@ from bytebound._native.core cimport (
     BB_REPLACED,
     BB_SIZE,
     BB_TOO_LARGE,
+    bb_found,
+    bb_found_free,
+    bb_found_init,
     bb_lru,
     bb_lru_batch,
     bb_lru_batch_free,
@@ -24,6 +27,7 @@ from bytebound._native.core cimport (
     bb_lru_cursor_next,
     bb_lru_cursor_open,
     bb_lru_insert,
+    bb_lru_insert_shared,
     bb_lru_newer,
     bb_lru_newest,
     bb_lru_oldest,
@@ -31,6 +35,7 @@ from bytebound._native.core cimport (
     bb_lru_remove,
     bb_lru_removed,
     bb_lru_replace,
+    bb_lru_replace_shared,
     bb_lru_take_all,
     bb_reason,
     bb_refusal,
@@ -40,6 +45,7 @@ from bytebound._native.lru_base cimport (
     MAX_RESTARTS,
     SIZE_BY_CALL,
     SIZE_DEEP,
+    SIZE_SHARED,
     LRUBase,
     bb_cache_traverse_locked,
     bb_drop_taken,
@@ -47,6 +53,7 @@ from bytebound._native.lru_base cimport (
     bb_install_slots,
     bb_lock,
     bb_publish,
+    bb_python_allocator,
     bb_share_entries,
     bb_steal,
     bb_unlock,
@@ -93,9 +100,12 @@ cdef int read(LRUCache self, PyObject *key, bint promote, PyObject **value) exce
 
 cdef int store_at(
     LRUCache self, uint32_t index, PyObject *key, PyObject *value, Py_hash_t hash_value,
-    uint64_t charge
+    uint64_t charge, bb_found *found
 ) except -1:
-    """Insert at index 0, else replace. Called with the lock held, left without."""
+    """Insert at index 0, else replace. Called with the lock held, left without.
+
+    `found` is what the entry shares, or NULL.
+    """
     cdef bb_lru_batch batch
     cdef bb_refusal refusal
     cdef bb_status status
@@ -104,6 +114,11 @@ cdef int store_at(
     incref(value)
     if index == 0:
         incref(key)
+    if found != NULL:
+        status = store_shared_at(
+            self, index, key, value, hash_value, found, &batch, &refusal, &old
+        )
+    elif index == 0:
         status = bb_lru_insert(&self.lru, key, value, hash_value, charge, &batch, &refusal)
     else:
         status = bb_lru_replace(&self.lru, index, value, charge, &batch, &refusal, &old)
@@ -140,13 +155,67 @@ cdef int store(
         index = find(self, key, hash_value)
         stored = <PyObject *> self.lru.entries[index].key if index != 0 else key
         if stored == key or self.sizing == SIZE_BY_CALL or charge & BB_LRU_GIVEN:
-            return store_at(self, index, key, value, hash_value, charge)
+            return store_at(self, index, key, value, hash_value, charge, NULL)
         # The key that is there stays, so it is the one to measure with the value.
         incref(stored)
         bb_unlock(&self.mutex)
         kept = bb_steal(stored)
         key = <PyObject *> kept
         charge = charge_of(self, key, value)
+    raise RuntimeError(f"the cache changed each of {MAX_RESTARTS} times an entry was measured")
+
+
+cdef bb_status store_shared_at(
+    LRUCache self, uint32_t index, PyObject *key, PyObject *value, Py_hash_t hash_value,
+    bb_found *found, bb_lru_batch *batch, bb_refusal *refusal, void **old
+) noexcept:
+    if index == 0:
+        return bb_lru_insert_shared(
+            &self.lru, key, value, hash_value, 0, found, batch, refusal
+        )
+    return bb_lru_replace_shared(&self.lru, index, value, 0, found, batch, refusal, old)
+
+
+cdef int store_shared(LRUCache self, key, value, bint overwrite, bint demand) except -1:
+    """Measure an entry of a cache that shares, and put it.
+
+    1 if done; 0 if it could never fit, an error with `demand`; 2 if the key is there and is not
+    to be overwritten.
+    """
+    cdef bb_found found
+    bb_found_init(&found, bb_python_allocator())
+    try:
+        return store_found(self, key, value, overwrite, demand, &found)
+    finally:
+        bb_found_free(&found)
+
+
+cdef int store_found(
+    LRUCache self, key, value, bint overwrite, bint demand, bb_found *found
+) except -1:
+    cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
+    cdef PyObject *stored
+    cdef uint32_t index
+    cdef int done
+    for _ in range(MAX_RESTARTS):
+        self.collect(<PyObject *> key, <PyObject *> value, found)
+        bb_lock(&self.mutex)
+        index = find(self, <PyObject *> key, hash_value)
+        if index != 0 and not overwrite:
+            bb_unlock(&self.mutex)
+            return 2
+        stored = <PyObject *> (self.lru.entries[index].key if index != 0 else <void *> key)
+        if stored == <PyObject *> key:
+            done = store_at(
+                self, index, stored, <PyObject *> value, hash_value, 0, found
+            )
+            if demand and not done:
+                raise self.too_large(found.nbytes, found.count)
+            return done
+        # The key that is there stays, so it is the one to measure with the value.
+        incref(stored)
+        bb_unlock(&self.mutex)
+        key = bb_steal(stored)
     raise RuntimeError(f"the cache changed each of {MAX_RESTARTS} times an entry was measured")
 
 
@@ -192,10 +261,11 @@ charge_overhead=True, name=None)
         The bound, in bytes or as text such as ``"64MiB"`` (binary) or ``"64MB"`` (decimal).
     max_items : int, optional
         A bound on entries besides.
-    sizer : {"deep", "shallow"} or callable, default "deep"
+    sizer : {"deep", "shallow", "shared"} or callable, default "deep"
         ``"deep"`` measures everything reachable from key and value that is data, shared
         parts once; ``"shallow"`` the two objects alone; a callable ``(key, value) -> int``
-        whatever it returns, in bytes.
+        whatever it returns, in bytes. ``"shared"`` is ``"deep"`` over all entries: what several
+        hold is charged once, until the last of them leaves.
     on_evict : callable, optional
         ``on_evict(key, value, reason)`` is called once for each entry that leaves, when the
         cache is consistent again and no lock is held, so it may use the cache. Reasons:
@@ -236,6 +306,13 @@ charge_overhead=True, name=None)
     neither does what only it holds: say what such a value costs with ``put(size=)``. Sizes are
     those at the time of putting; see `remeasure` and `audit` for values that
     change afterwards.
+
+    With ``sizer="shared"``, each part of an entry (an object that takes memory) costs about 40
+    bytes of table, also charged, and every operation on an entry O(its parts). An entry that
+    could not be kept alone is refused, whoever holds its parts already. A part is charged what
+    it measured last. Parts are known by address and not kept alive: what a value lets go of
+    while it is in the cache stays charged until the entry leaves or is measured again. Sizes
+    given with ``put(size=)`` are charged beside and share nothing.
 
     Examples
     --------
@@ -291,8 +368,13 @@ charge_overhead=True, name=None)
     # ---- writing ----
 
     def __setitem__(self, key, value):
-        cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
-        cdef uint64_t charge = charge_of(self, <PyObject *> key, <PyObject *> value)
+        cdef Py_hash_t hash_value
+        cdef uint64_t charge
+        if self.sizing == SIZE_SHARED:
+            store_shared(self, key, value, True, True)
+            return
+        hash_value = bb_hash(<PyObject *> key)
+        charge = charge_of(self, <PyObject *> key, <PyObject *> value)
         if not store(self, <PyObject *> key, <PyObject *> value, hash_value, charge):
             raise self.too_large(charge)
 
@@ -328,12 +410,16 @@ charge_overhead=True, name=None)
         cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
         cdef uint64_t charge
         cdef PyObject *older
-        if size is None:
-            charge = charge_of(self, <PyObject *> key, <PyObject *> value)
+        if size is None and self.sizing == SIZE_SHARED:
+            if store_shared(self, key, value, True, False):
+                return True
         else:
-            charge = checked_size(size, "size") | BB_LRU_GIVEN
-        if store(self, <PyObject *> key, <PyObject *> value, hash_value, charge):
-            return True
+            if size is None:
+                charge = charge_of(self, <PyObject *> key, <PyObject *> value)
+            else:
+                charge = checked_size(size, "size") | BB_LRU_GIVEN
+            if store(self, <PyObject *> key, <PyObject *> value, hash_value, charge):
+                return True
         self.check_ready()
         if take(self, <PyObject *> key, BB_SIZE, False, &older):
             decref(older)
@@ -351,6 +437,11 @@ charge_overhead=True, name=None)
         cdef uint32_t index
         if read(self, <PyObject *> key, True, &value):
             return bb_steal(value)
+        if self.sizing == SIZE_SHARED:
+            while store_shared(self, key, default, False, True) == 2:
+                if read(self, <PyObject *> key, False, &value):
+                    return bb_steal(value)
+            return default
         hash_value = bb_hash(<PyObject *> key)
         charge = charge_of(self, <PyObject *> key, <PyObject *> default)
         bb_lock(&self.mutex)
@@ -358,7 +449,9 @@ charge_overhead=True, name=None)
         if index != 0:
             pair = self.pair_at(index)
             return pair[1]
-        if not store_at(self, 0, <PyObject *> key, <PyObject *> default, hash_value, charge):
+        if not store_at(
+            self, 0, <PyObject *> key, <PyObject *> default, hash_value, charge, NULL
+        ):
             raise self.too_large(charge)
         return default
 
@@ -454,13 +547,14 @@ charge_overhead=True, name=None)
     # ---- pickling ----
 
     def __reduce__(self):
+        cdef uint64_t payload
         settings = (
             self.max_bytes, self.max_items, self.sizer, self.on_evict, self.budget,
             self.lru.charge_overhead, self.name,
         )
         entries = [
             (key, value, charge if given else None)
-            for key, value, charge, given in self.entries()
+            for key, value, charge, given in self.entries(&payload)
         ]
         return _new, (type(self),), (settings, entries, self.__getstate__())
 
@@ -551,8 +645,9 @@ cdef int clear_references(PyObject *self) noexcept:
     bb_lru_take_all(&cache.lru, &taken)
     bb_unlock(&cache.mutex)
     cache.on_evict = None
-    cache.sizer = "deep"
-    cache.sizing = SIZE_DEEP
+    if cache.sizing == SIZE_BY_CALL:
+        cache.sizer = "deep"
+        cache.sizing = SIZE_DEEP
     bb_drop_taken(&taken)
     return 0
 

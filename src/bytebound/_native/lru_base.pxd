@@ -6,6 +6,7 @@ from bytebound._native.budget cimport Budget
 from bytebound._native.core cimport (
     bb_allocator,
     bb_budget_totals,
+    bb_found,
     bb_lru,
     bb_lru_batch,
     bb_reason,
@@ -39,6 +40,7 @@ cdef extern from "lru_support.h":
     void bb_drop_taken(bb_lru *taken)
     void bb_share_entries(const bb_lru *copy)
     void bb_notify(PyObject *callback, PyObject *key, PyObject *value, PyObject *reason)
+    int bb_collect_part(void *found, const void *identity, Py_ssize_t nbytes) noexcept
     int bb_cache_traverse_locked(PyObject *self, visitproc visit, void *argument) noexcept
     void bb_install_slots(
         PyTypeObject *type, Py_ssize_t lru_offset, Py_ssize_t mutex_offset, inquiry clear
@@ -48,6 +50,7 @@ cdef extern from "lru_support.h":
 cdef enum Sizing:
     SIZE_DEEP
     SIZE_SHALLOW
+    SIZE_SHARED
     SIZE_BY_CALL
 
 
@@ -75,16 +78,18 @@ cdef class LRUBase(BoundedMapping):
         self, max_bytes, max_items, sizer, on_evict, budget, bint charge_overhead, name
     ) except -1
     cdef uint64_t measure(self, PyObject *key, PyObject *value) except? 0xFFFFFFFFFFFFFFFF
+    cdef int collect(self, PyObject *key, PyObject *value, bb_found *found) except -1
     cdef uint32_t find_by_asking(self, PyObject *key, Py_hash_t hash_value) except? 0xFFFFFFFF
     cdef int drop_batch(self, bb_lru_batch *batch) except -1
     cdef int notify(self, PyObject *key, PyObject *value, bb_reason reason) except -1
     cdef object pair_at(self, uint32_t index)
-    cdef object recharge_at(self, uint32_t index, uint64_t charge)
+    cdef object remeasure_with(self, key, bb_found *found)
+    cdef object recharge_at(self, uint32_t index, uint64_t charge, bb_found *found)
     cdef bb_budget_totals totals(self)
-    cdef list entries(self)
+    cdef list entries(self, uint64_t *payload)
     cdef object error_of(self, bb_status status, const bb_refusal *refusal)
     cdef int check_ready(self) except -1
-    cdef object too_large(self, uint64_t charge)
+    cdef object too_large(self, uint64_t charge, size_t parts=*)
 
 
 cdef inline uint32_t find(LRUBase self, PyObject *key, Py_hash_t hash_value) except? 0xFFFFFFFF:

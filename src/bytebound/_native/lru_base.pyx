@@ -25,6 +25,10 @@ from bytebound._native.core cimport (
     bb_budget_read,
     bb_budget_reset_peak,
     bb_budget_totals,
+    bb_found,
+    bb_found_clear,
+    bb_found_free,
+    bb_found_init,
     bb_lru,
     bb_lru_batch,
     bb_lru_batch_free,
@@ -42,7 +46,11 @@ from bytebound._native.core cimport (
     bb_lru_overhead_for,
     bb_lru_probe,
     bb_lru_recharge,
+    bb_lru_recharge_shared,
+    bb_lru_releasable,
     bb_lru_remove,
+    bb_lru_share,
+    bb_lru_shared_overhead_for,
     bb_lru_trim,
     bb_lru_validate,
     bb_reason,
@@ -50,7 +58,7 @@ from bytebound._native.core cimport (
     bb_status,
     bb_status_text,
 )
-from bytebound._native.sizing cimport measure as measure_objects
+from bytebound._native.sizing cimport measure as measure_objects, measure_each
 
 from operator import index as to_index
 
@@ -58,6 +66,12 @@ from bytebound._native.errors import EntryTooLargeError
 from bytebound._native.mapping import Audit, CacheStats
 from bytebound._native.units import parse_size
 
+
+cdef extern from "Python.h":
+    PyObject **PySequence_Fast_ITEMS(object sequence)
+
+
+cdef dict SIZERS = {"deep": SIZE_DEEP, "shallow": SIZE_SHALLOW, "shared": SIZE_SHARED}
 cdef tuple REASONS = ("size", "items", "budget", "trimmed", "replaced", "deleted", "cleared")
 
 
@@ -118,12 +132,15 @@ cdef class LRUBase(BoundedMapping):
         cdef uint32_t max_count = checked_items(max_items)
         cdef Sizing sizing = SIZE_BY_CALL
         if isinstance(sizer, str):
-            if sizer not in ("deep", "shallow"):
-                raise ValueError(f'sizer must be "deep", "shallow" or a callable, not {sizer!r}')
-            sizing = SIZE_DEEP if sizer == "deep" else SIZE_SHALLOW
+            if sizer not in SIZERS:
+                raise ValueError(
+                    f'sizer must be "deep", "shallow", "shared" or a callable, not {sizer!r}'
+                )
+            sizing = SIZERS[sizer]
         elif not callable(sizer):
             raise TypeError(
-                f'sizer must be "deep", "shallow" or a callable, not {type(sizer).__name__}'
+                f'sizer must be "deep", "shallow", "shared" or a callable, '
+                f"not {type(sizer).__name__}"
             )
         if on_evict is not None and not callable(on_evict):
             raise TypeError(f"on_evict must be callable or None, not {type(on_evict).__name__}")
@@ -143,6 +160,8 @@ cdef class LRUBase(BoundedMapping):
             &self.lru, bb_python_allocator(), limit, max_count, charge_overhead,
             &self.budget.core if budget is not None else NULL,
         )
+        if sizing == SIZE_SHARED:
+            bb_lru_share(&self.lru)
         return 0
 
     # ---- measuring ----
@@ -157,6 +176,17 @@ cdef class LRUBase(BoundedMapping):
         return measure_objects(
             pair, 2, self.sizing == SIZE_DEEP, min(self.lru.budget.limit, BB_LRU_CHARGE_MAX)
         )
+
+    cdef int collect(self, PyObject *key, PyObject *value, bb_found *found) except -1:
+        """Find what an entry is made of. May run Python code, so no lock is held."""
+        cdef PyObject *pair[2]
+        pair[0] = key
+        pair[1] = value
+        bb_found_clear(found)
+        measure_each(
+            pair, 2, min(self.lru.budget.limit, BB_LRU_CHARGE_MAX), bb_collect_part, found
+        )
+        return 0
 
     # ---- what the hot paths leave to us ----
 
@@ -241,14 +271,17 @@ cdef class LRUBase(BoundedMapping):
             raise RuntimeError(f"{type(self).__name__} was not initialised: call its __init__")
         return 0
 
-    cdef object too_large(self, uint64_t charge):
+    cdef object too_large(self, uint64_t charge, size_t parts=0):
         cdef uint64_t size = charge & ~BB_LRU_GIVEN
         cdef uint64_t limit = self.lru.budget.limit
-        stopped_early = self.sizing == SIZE_DEEP and size == charge and size > limit
-        self.check_ready()
-        structure = (
-            f" and {bb_lru_overhead_for(1)} bytes of structure" if self.lru.charge_overhead else ""
+        cdef uint64_t overhead = bb_lru_overhead_for(1)
+        stopped_early = (
+            self.sizing in (SIZE_DEEP, SIZE_SHARED) and size == charge and size > limit
         )
+        self.check_ready()
+        if self.sizing == SIZE_SHARED:
+            overhead = bb_lru_shared_overhead_for(parts)
+        structure = f" and {overhead} bytes of structure" if self.lru.charge_overhead else ""
         return EntryTooLargeError(
             f"an entry of {'at least ' if stopped_early else ''}{size} bytes{structure} "
             f"cannot fit into max_bytes={limit}",
@@ -400,20 +433,29 @@ cdef class LRUBase(BoundedMapping):
         """Measure an entry anew, because its value has changed, and charge what it is now.
 
         Does not promote. An entry that has outgrown the bound leaves with reason ``"size"``,
-        one for which a budget has no room with ``"budget"``.
+        one for which a budget has no room with ``"budget"``. With ``sizer="shared"`` its parts
+        are charged what they measure now for every entry that holds them.
 
         Returns
         -------
         int
-            Bytes charged now, 0 if the entry had to leave.
+            What `entry_nbytes` is now, 0 if the entry had to leave.
 
         Raises
         ------
         KeyError
             If there is no such entry.
         """
+        cdef bb_found found
+        bb_found_init(&found, bb_python_allocator())
+        try:
+            return self.remeasure_with(key, &found)
+        finally:
+            bb_found_free(&found)
+
+    cdef object remeasure_with(self, key, bb_found *found):
         cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
-        cdef uint64_t charge
+        cdef uint64_t charge = 0
         cdef uint32_t index
         for _ in range(MAX_RESTARTS):
             bb_lock(&self.mutex)
@@ -421,7 +463,10 @@ cdef class LRUBase(BoundedMapping):
             if pair is None:
                 raise KeyError(key)
             key, value = pair
-            charge = charge_of(self, <PyObject *> key, <PyObject *> value)
+            if self.sizing == SIZE_SHARED:
+                self.collect(<PyObject *> key, <PyObject *> value, found)
+            else:
+                charge = charge_of(self, <PyObject *> key, <PyObject *> value)
             bb_lock(&self.mutex)
             index = find(self, <PyObject *> key, hash_value)
             if (
@@ -429,18 +474,23 @@ cdef class LRUBase(BoundedMapping):
                 and <PyObject *> self.lru.entries[index].key == <PyObject *> key
                 and <PyObject *> self.lru.entries[index].value == <PyObject *> value
             ):
-                return self.recharge_at(index, charge)
+                return self.recharge_at(index, charge, found)
             bb_unlock(&self.mutex)
         raise RuntimeError(f"the entry changed each of {MAX_RESTARTS} times it was measured")
 
-    cdef object recharge_at(self, uint32_t index, uint64_t charge):
+    cdef object recharge_at(self, uint32_t index, uint64_t charge, bb_found *found):
         """Called with the lock held, left without."""
         cdef bb_lru_batch batch
         cdef bb_refusal refusal
         cdef bb_status status
         cdef uint64_t charged = charge
         bb_lru_batch_init(&batch)
-        status = bb_lru_recharge(&self.lru, index, charge, &batch, &refusal)
+        if self.sizing == SIZE_SHARED:
+            status = bb_lru_recharge_shared(
+                &self.lru, index, charge, found, &batch, &refusal, &charged
+            )
+        else:
+            status = bb_lru_recharge(&self.lru, index, charge, &batch, &refusal)
         if status == BB_TOO_LARGE or status == BB_OVER_BUDGET:
             bb_lru_batch_free(&self.lru, &batch)
             bb_lru_remove(
@@ -456,13 +506,17 @@ cdef class LRUBase(BoundedMapping):
         return charged
 
     def entry_nbytes(self, key):
-        """Bytes charged for the key and value of an entry; KeyError if there is none."""
+        """Bytes that would be released if an entry left now; KeyError if there is none.
+
+        That is what its key and value are charged; with ``sizer="shared"`` only what no other
+        entry holds, so that the sum over all entries is less than `payload_nbytes`.
+        """
         cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
         cdef uint32_t index
         cdef uint64_t charge
         bb_lock(&self.mutex)
         index = find(self, <PyObject *> key, hash_value)
-        charge = bb_lru_charge(&self.lru.entries[index]) if index != 0 else 0
+        charge = bb_lru_releasable(&self.lru, index) if index != 0 else 0
         bb_unlock(&self.mutex)
         if index == 0:
             raise KeyError(key)
@@ -478,14 +532,23 @@ cdef class LRUBase(BoundedMapping):
 
         Notes
         -----
-        O(what is measured). Entries are taken at one instant and measured after it.
+        O(what is measured). Entries are taken at one instant and measured after it; with
+        ``sizer="shared"`` all as one graph.
         """
-        charged = measured = 0
-        for key, value, charge, given in self.entries():
-            charged += charge
-            measured += (
-                charge if given else charge_of(self, <PyObject *> key, <PyObject *> value)
-            )
+        cdef uint64_t charged = 0
+        cdef tuple objects
+        measured = 0
+        together = []
+        for key, value, charge, given in self.entries(&charged):
+            if given:
+                measured += charge
+            elif self.sizing == SIZE_SHARED:
+                together += (key, value)
+            else:
+                measured += charge_of(self, <PyObject *> key, <PyObject *> value)
+        if together:
+            objects = tuple(together)
+            measured += measure_objects(PySequence_Fast_ITEMS(objects), len(objects), True, -1)
         return Audit(charged, measured, measured - charged)
 
     def stats(self):
@@ -532,8 +595,11 @@ cdef class LRUBase(BoundedMapping):
 
     # ---- copying ----
 
-    cdef list entries(self):
-        """``(key, value, charge, given)`` of every entry, oldest first, at one instant."""
+    cdef list entries(self, uint64_t *payload):
+        """``(key, value, charge, given)`` of every entry, oldest first, at one instant.
+
+        What is charged for parts is not in the charges, but in the payload of that instant.
+        """
         cdef bb_lru copy
         cdef bb_refusal refusal
         cdef bb_status status
@@ -541,6 +607,7 @@ cdef class LRUBase(BoundedMapping):
         cdef uint32_t index
         bb_lru_init(&copy, bb_python_allocator(), BB_UNLIMITED, UINT32_MAX, False, NULL)
         bb_lock(&self.mutex)
+        payload[0] = self.lru.payload
         status = bb_lru_copy(&self.lru, &copy, &refusal)
         if status == BB_OK:
             bb_share_entries(&copy)
@@ -603,7 +670,8 @@ cdef class LRUBase(BoundedMapping):
         return self.copy()
 
     def _pairs(self):
-        return [(key, value) for key, value, _charge, _given in self.entries()]
+        cdef uint64_t payload
+        return [(key, value) for key, value, _charge, _given in self.entries(&payload)]
 
     def __sizeof__(self):
         return object.__sizeof__(self) + self.lru.overhead

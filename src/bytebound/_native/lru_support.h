@@ -64,6 +64,15 @@ static inline void bb_share_entries(const bb_lru *copy) {
     }
 }
 
+/* A visitor for the walk: adds each object charged to a bb_found. -1 without memory. */
+static inline int bb_collect_part(void *found, const void *identity, Py_ssize_t nbytes) {
+    if (!bb_found_add(found, (uintptr_t)identity, (uint64_t)nbytes)) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
 /* An eviction callback's exception belongs to nobody: the operation stands. */
 static inline void bb_notify(PyObject *callback, PyObject *key, PyObject *value, PyObject *reason) {
     PyObject *result = PyObject_CallFunctionObjArgs(callback, key, value, reason, NULL);
