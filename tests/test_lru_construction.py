@@ -122,13 +122,13 @@ def test_a_bound_on_items_beyond_all_memory_is_no_error(items: int) -> None:
 
 @pytest.mark.parametrize("sizer", ["", "Deep", "deepest"])
 def test_an_unknown_sizer_is_refused(sizer: Any) -> None:
-    with pytest.raises(ValueError, match='sizer must be "deep", "shallow" or a callable'):
+    with pytest.raises(ValueError, match='sizer must be "deep", "shallow", "shared" or a callable'):
         AnyCache(1000, sizer=sizer)
 
 
 @pytest.mark.parametrize("sizer", [None, 5, b"deep"])
 def test_a_sizer_that_cannot_be_called_is_refused(sizer: Any) -> None:
-    with pytest.raises(TypeError, match='sizer must be "deep", "shallow" or a callable'):
+    with pytest.raises(TypeError, match='sizer must be "deep", "shallow", "shared" or a callable'):
         AnyCache(1000, sizer=sizer)
 
 

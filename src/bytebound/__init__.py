@@ -5,6 +5,7 @@ from bytebound._native.errors import BudgetExceededError, EntryTooLargeError
 from bytebound._native.lru import LRUCache
 from bytebound._native.mapping import Audit, CacheStats
 from bytebound._native.sizing import MemoryBlock, register_sizer, sizeof
+from bytebound._native.tracker import SizeTracker
 
 __version__ = "0.1.0"
 
@@ -16,6 +17,7 @@ __all__ = [
     "EntryTooLargeError",
     "LRUCache",
     "MemoryBlock",
+    "SizeTracker",
     "register_sizer",
     "sizeof",
 ]
