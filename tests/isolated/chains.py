@@ -8,7 +8,8 @@ import sys
 import threading
 from typing import Any
 
-from bytebound import LRUCache
+from bytebound import LRUCache, SizeTracker
+from bytebound._native.sizing import register_sizer
 
 LENGTH = 1_000_000
 
@@ -114,6 +115,35 @@ def iterators_dying() -> None:
         cache: LRUCache[str, Any] = LRUCache(500)
         cache.put("inner", inner, size=1)
         inner = iter(cache)
+
+
+def nested_trackers() -> SizeTracker:
+    """Make a chain of trackers."""
+    inner = SizeTracker()
+    for _ in range(LENGTH // 4):
+        outer = SizeTracker()
+        outer.add(Held(inner))
+        inner = outer
+    return inner
+
+
+class Held:
+    """Something that holds a tracker, and that measuring does not look into."""
+
+    def __init__(self, held: object) -> None:
+        self.held = held
+
+
+register_sizer(Held, lambda held: (16, ()))
+
+
+def trackers_dying() -> None:
+    chain = nested_trackers()
+    del chain
+
+
+def trackers_cleared() -> None:
+    nested_trackers().clear()
 
 
 def main(name: str) -> None:

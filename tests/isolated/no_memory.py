@@ -14,7 +14,7 @@ except ImportError:
     print("skip: this interpreter has no _testcapi.set_nomemory")
     sys.exit()
 
-from bytebound import Budget, LRUCache
+from bytebound import Budget, LRUCache, SizeTracker
 
 Cache = LRUCache[Any, Any]
 
@@ -74,9 +74,29 @@ def walked() -> Any:
     return cache
 
 
+def sharing() -> Any:
+    """Make a cache that evicts on the next insert, of entries that share parts."""
+    cache = Cache(9_000, sizer="shared", on_evict=lose, budget=BUDGET)
+    for number in range(40):
+        cache[VALUES[number]] = [VALUES[number // 2], VALUES[number // 3], [SNAPSHOT, 1.5 * number]]
+    cache.put(VALUES[50], SNAPSHOT, size=100)
+    return cache
+
+
+def tracker() -> Any:
+    made = SizeTracker()
+    for number in range(40):
+        made.add(SHARERS[number])
+    for _ in range(1000):
+        made.add(SHARERS[0])
+    return made
+
+
 WALK: list[Any] = []
 BUDGET = Budget("64MiB")
 NEW, ABSENT = ("new",), Key(99)
+SNAPSHOT = ["".join(["x"] * number) for number in range(2, 12)]
+SHARERS = [[SNAPSHOT, VALUES[number // 2], [1.5 * number]] for number in range(40)]
 DEEP = [VALUES[number] for number in range(50)] + [{"a": [VALUES[3]]}]
 
 OPERATIONS: dict[str, Any] = {
@@ -107,12 +127,36 @@ OPERATIONS: dict[str, Any] = {
     "ends": (full, lambda cache: (cache.oldest(), cache.newest())),
     "merge": (full, lambda cache: cache | {1: 2}),
     "construct": (full, lambda cache: Cache("1MiB", budget=BUDGET, name="x")),
+    "shared_insert": (sharing, lambda cache: cache.put(NEW, [SNAPSHOT, DEEP])),
+    "shared_insert_given": (sharing, lambda cache: cache.put(NEW, DEEP, size=4000)),
+    "shared_first": (
+        lambda: Cache("1MiB", sizer="shared", budget=BUDGET),
+        lambda cache: cache.put(NEW, DEEP),
+    ),
+    "shared_overwrite": (sharing, lambda cache: cache.__setitem__(VALUES[39], DEEP)),
+    "shared_setdefault": (sharing, lambda cache: cache.setdefault(NEW, DEEP)),
+    "shared_delete": (sharing, lambda cache: cache.__delitem__(VALUES[39])),
+    "shared_remeasure": (sharing, lambda cache: cache.remeasure(VALUES[39])),
+    "shared_resize": (sharing, lambda cache: cache.resize(3000)),
+    "shared_trim": (sharing, lambda cache: cache.trim(3000)),
+    "shared_copy": (sharing, lambda cache: cache.copy()),
+    "shared_reduce": (sharing, lambda cache: cache.__reduce__()),
+    "shared_audit": (sharing, lambda cache: cache.audit()),
+    "tracker_add": (tracker, lambda made: made.add([SNAPSHOT, DEEP])),
+    "tracker_add_again": (tracker, lambda made: made.add(SHARERS[0])),
+    "tracker_remove": (tracker, lambda made: made.remove(SHARERS[1])),
+    "tracker_remove_one": (tracker, lambda made: made.remove(SHARERS[0])),
+    "tracker_clear": (tracker, lambda made: made.clear()),
+    "tracker_audit": (tracker, lambda made: made.audit()),
 }
 # These may be interrupted between two entries, each of which leaves whole.
-PIECEWISE = {"trim", "resize", "resize_items", "merge"}
+PIECEWISE = {"trim", "resize", "resize_items", "merge", "shared_resize", "shared_trim"}
 
 
 def state(cache: Any) -> tuple[Any, ...]:
+    if isinstance(cache, SizeTracker):
+        tracked = [thing in cache for thing in SHARERS]
+        return len(cache), cache.nbytes, tracked  # tables may have grown in vain
     return (
         list(cache.items()),
         [cache.entry_nbytes(key) for key in cache],

@@ -26,6 +26,7 @@ from bytebound._native.core cimport (
     bb_lru_next,
     bb_lru_oldest,
     bb_lru_probe,
+    bb_lru_releasable,
     bb_lru_remove,
     bb_lru_removed,
     bb_lru_share,
@@ -120,6 +121,33 @@ cdef int64_t insert(SizeTracker self, PyObject *tracked, bb_found *found) except
     raise MemoryError(bb_status_text(status).decode())
 
 
+cdef object release(SizeTracker self, PyObject *tracked):
+    """Take back one of the times an object was added: bytes released, None if it was not."""
+    cdef bb_lru_removed removed
+    cdef uint32_t index
+    cdef size_t times
+    cdef object released
+    bb_lock(&self.mutex)
+    index = find(self, tracked)
+    if index == 0:
+        bb_unlock(&self.mutex)
+        return None
+    times = times_added(self, index)
+    if times > 1:
+        recount(self, index, times - 1)
+        return 0
+    try:
+        released = bb_lru_releasable(&self.lru, index)  # an int, which may fail: so first
+    except MemoryError:
+        bb_unlock(&self.mutex)
+        raise
+    bb_lru_remove(&self.lru, index, BB_DELETED, &removed)
+    bb_unlock(&self.mutex)
+    decref(<PyObject *> removed.key)
+    decref(<PyObject *> removed.value)
+    return released
+
+
 @cython.final
 @cython.no_gc_clear
 cdef class SizeTracker:
@@ -204,6 +232,7 @@ cdef class SizeTracker:
         """
         cdef bb_found found
         cdef PyObject *tracked = <PyObject *> obj
+        cdef int64_t charged
         cdef uint32_t index
         bb_lock(&self.mutex)
         index = find(self, tracked)
@@ -214,9 +243,14 @@ cdef class SizeTracker:
         bb_found_init(&found, bb_python_allocator())
         try:
             measure_each(&tracked, 1, -1, bb_collect_part, &found)
-            return insert(self, tracked, &found)
+            charged = insert(self, tracked, &found)
         finally:
             bb_found_free(&found)
+        try:
+            return charged
+        except MemoryError:  # for the int
+            release(self, tracked)
+            raise
 
     def remove(self, obj, /):
         """Stop tracking an object, or take back one of the times that it was added.
@@ -239,23 +273,10 @@ cdef class SizeTracker:
             ...
         LookupError: this object is not tracked: 'text'
         """
-        cdef bb_lru_removed removed
-        cdef uint32_t index
-        cdef size_t times
-        bb_lock(&self.mutex)
-        index = find(self, <PyObject *> obj)
-        if index == 0:
-            bb_unlock(&self.mutex)
+        released = release(self, <PyObject *> obj)
+        if released is None:
             raise LookupError(f"this object is not tracked: {reprlib.repr(obj)}")
-        times = times_added(self, index)
-        if times > 1:
-            recount(self, index, times - 1)
-            return 0
-        bb_lru_remove(&self.lru, index, BB_DELETED, &removed)
-        bb_unlock(&self.mutex)
-        decref(<PyObject *> removed.key)
-        decref(<PyObject *> removed.value)
-        return removed.charge
+        return released
 
     def clear(self):
         """Stop tracking everything, and give the native memory back."""
