@@ -326,7 +326,7 @@ def test_copies_share_as_the_original_does(way: Any) -> None:
 
 
 def test_a_full_cache_fits_its_copy() -> None:
-    for bound in range(2000, 20_000, 500):
+    for bound in range(4000, 20_000, 500):
         cache = AnyCache(bound, sizer="shared")
         snapshot = [float(number) for number in range(20)]
         for number in range(200):

@@ -367,8 +367,9 @@ def test_nothing_leaks() -> None:
 def test_a_name() -> None:
     assert SizeTracker().name is None
     named = SizeTracker(name="x")
-    named.add(bytes(10))
-    assert (named.name, repr(named)) == ("x", "<SizeTracker 'x': 1 objects, 43 bytes>")
+    named.add(bytes(10_000))
+    expected = f"<SizeTracker 'x': 1 objects, {sizeof(bytes(10_000)):,} bytes>"
+    assert (named.name, repr(named)) == ("x", expected)
     with pytest.raises(TypeError, match="name must be a str"):
         SizeTracker(name=1)  # type: ignore[arg-type]
 

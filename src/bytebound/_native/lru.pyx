@@ -309,10 +309,11 @@ charge_overhead=True, name=None)
 
     With ``sizer="shared"``, each part (an object that takes memory) costs about 30 bytes of
     table and 8 for each entry that holds it, also charged, and every operation that an entry
-    enters or leaves by is O(its parts). An entry that could not be kept alone is refused, whoever holds its parts already. A part is charged what
-    it measured last. Parts are known by address and not kept alive: what a value lets go of
-    while it is in the cache stays charged until the entry leaves or is measured again. Sizes
-    given with ``put(size=)`` are charged beside and share nothing.
+    enters or leaves by is O(its parts). An entry that could not be kept alone is refused,
+    whoever holds its parts already. A part is charged what it measured last. Parts are known
+    by address and not kept alive: what a value lets go of while it is in the cache stays
+    charged until the entry leaves or is measured again. Sizes given with ``put(size=)`` are
+    charged beside and share nothing.
 
     Examples
     --------
