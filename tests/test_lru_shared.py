@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from hostile import MEDDLING, AnyCache, Departures, Odd, Use, check_in_order, run_isolated
 
-from bytebound import Budget, BudgetExceededError, EntryTooLargeError
-from bytebound._native.sizing import sizeof
+from bytebound import Budget, BudgetExceededError, EntryTooLargeError, sizeof
 
 SESSIONS = 188
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from hostile import LastWords, Odd, run_isolated
 
-from bytebound import Audit, LRUCache, SizeTracker
-from bytebound._native.sizing import sizeof
+from bytebound import Audit, LRUCache, SizeTracker, sizeof
 
 
 def text(length: int) -> str:

@@ -5,8 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bytebound import LRUCache, SizeTracker
-from bytebound._native.sizing import sizeof
+from bytebound import LRUCache, SizeTracker, sizeof
 
 NODES = 12
 kinds = st.sampled_from(["list", "dict", "tuple", "set", "bytes", "text", "float"])

@@ -7,8 +7,7 @@ from typing import Any
 
 from hostile import AnyCache
 
-from bytebound import SizeTracker
-from bytebound._native.sizing import sizeof
+from bytebound import SizeTracker, sizeof
 
 THREADS = 4
 

@@ -8,8 +8,7 @@ import sys
 import threading
 from typing import Any
 
-from bytebound import LRUCache, SizeTracker
-from bytebound._native.sizing import register_sizer
+from bytebound import LRUCache, SizeTracker, register_sizer
 
 LENGTH = 1_000_000
 
