@@ -11,6 +11,7 @@
 
 void bb_found_init(bb_found *self, bb_allocator allocator) {
     *self = (bb_found){0};
+    self->most = UINT64_MAX;
     self->allocator = allocator;
 }
 

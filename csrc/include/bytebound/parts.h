@@ -91,6 +91,7 @@ typedef struct bb_found {
     size_t count;
     size_t capacity;
     uint64_t nbytes;       /* of all items; UINT64_MAX if that is too little to tell */
+    uint64_t most;         /* for who fills it: when to stop */
     size_t table_capacity; /* to go back to */
     bb_allocator allocator;
 } bb_found;

@@ -178,14 +178,20 @@ cdef class LRUBase(BoundedMapping):
         )
 
     cdef int collect(self, PyObject *key, PyObject *value, bb_found *found) except -1:
-        """Find what an entry is made of. May run Python code, so no lock is held."""
+        """Find what an entry is made of, or enough of it to pass the bound.
+
+        May run Python code, so no lock is held.
+        """
         cdef PyObject *pair[2]
         pair[0] = key
         pair[1] = value
         bb_found_clear(found)
-        measure_each(
-            pair, 2, min(self.lru.budget.limit, BB_LRU_CHARGE_MAX), bb_collect_part, found
-        )
+        found.most = min(self.lru.budget.limit, BB_LRU_CHARGE_MAX)
+        try:
+            measure_each(pair, 2, bb_collect_part, found)
+        except OverflowError:
+            if found.nbytes <= found.most:
+                raise
         return 0
 
     # ---- what the hot paths leave to us ----

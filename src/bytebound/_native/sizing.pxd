@@ -26,12 +26,11 @@ cdef Py_ssize_t measure(
     PyObject *const *objects, Py_ssize_t count, bint deep, Py_ssize_t limit
 ) except -1
 
-# The same, deep, telling `visitor` of each object charged. Identities are good
+# The same, deep and without limit, telling `visitor` of each object charged. Identities are good
 # as long as the objects measured are held. The first instances of a class are told of with an
 # approximate size (sizing_early.h).
 cdef Py_ssize_t measure_each(
-    PyObject *const *objects, Py_ssize_t count, Py_ssize_t limit, bb_visitor visitor,
-    void *context
+    PyObject *const *objects, Py_ssize_t count, bb_visitor visitor, void *context
 ) except -1
 
 # Has the instances of an extension type measured by their `__sizeof__`, a C method that runs no

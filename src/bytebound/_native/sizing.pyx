@@ -109,11 +109,10 @@ cdef Py_ssize_t measure(
 
 
 cdef Py_ssize_t measure_each(
-    PyObject *const *objects, Py_ssize_t count, Py_ssize_t limit, bb_visitor visitor,
-    void *context
+    PyObject *const *objects, Py_ssize_t count, bb_visitor visitor, void *context
 ) except -1:
     cdef bb_request request = bb_request(
-        objects, count, False, False, limit, NULL, NULL, visitor, context
+        objects, count, False, False, -1, NULL, NULL, visitor, context
     )
     return bb_measure(&request)
 
