@@ -533,6 +533,7 @@ class Plain:
         self.number = fresh_int()
 
 
+
 @case("instance, inline values")
 def _() -> object:
     return [Plain(fresh_text()) for _ in range(100)]
@@ -576,6 +577,7 @@ class Many:
             setattr(self, f"attribute_{number}", fresh_int())
 
 
+
 @case("instance, more attributes than can be shared")
 def _() -> object:
     return [Many() for _ in range(10)]
@@ -613,6 +615,7 @@ class Both(Slotted):
         self.value = fresh_text()
 
 
+
 @case("instance, __slots__ and __dict__")
 def _() -> object:
     both = [Both() for _ in range(50)]
@@ -626,6 +629,7 @@ class DictSlot:
     def __init__(self) -> None:
         self.one = fresh_text()
         self.value = fresh_text()
+
 
 
 @case("instance, __dict__ as a slot")
@@ -654,6 +658,7 @@ class Record:
 class SlottedRecord:
     name: str
     tags: tuple[str, ...]
+
 
 
 @case("dataclass")
@@ -710,6 +715,7 @@ class CustomError(Exception):
     def __init__(self, detail: object) -> None:
         super().__init__(detail)
         self.detail = detail
+
 
 
 @case("exceptions of one's own")

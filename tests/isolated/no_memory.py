@@ -98,7 +98,10 @@ NEW, ABSENT = ("new",), Key(99)
 SNAPSHOT = ["".join(["x"] * number) for number in range(2, 12)]
 SHARERS = [[SNAPSHOT, VALUES[number // 2], [1.5 * number]] for number in range(40)]
 DEEP = [VALUES[number] for number in range(50)] + [{"a": [VALUES[3]]}]
-BOTH = [SNAPSHOT, DEEP]  # not in the operation: 3.13 without GIL crashes where a list cannot be made
+BOTH = [
+    SNAPSHOT,
+    DEEP,
+]  # not in the operation: 3.13 without GIL crashes where a list cannot be made
 
 OPERATIONS: dict[str, Any] = {
     "insert": (lambda: Cache("1MiB", budget=BUDGET), lambda cache: cache.put(NEW, 1, size=10)),

@@ -198,11 +198,12 @@ cdef class SizeTracker:
     """
 
     def __cinit__(self, *, name=None):
+        # First, for one that is refused its arguments dies like any other.
+        bb_lru_init(&self.lru, bb_python_allocator(), BB_UNLIMITED, UINT32_MAX, False, NULL)
+        bb_lru_share(&self.lru)
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a str or None, not {type(name).__name__}")
         self.name = name
-        bb_lru_init(&self.lru, bb_python_allocator(), BB_UNLIMITED, UINT32_MAX, False, NULL)
-        bb_lru_share(&self.lru)
 
     def add(self, obj, /):
         """Track an object.
