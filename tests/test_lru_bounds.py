@@ -310,6 +310,28 @@ def test_memory_follows_the_content() -> None:
     cache._validate()
 
 
+SPARING: dict[str, Any] = {
+    "insert": lambda cache: cache.put("new", 1, size=99_000),
+    "overwrite": lambda cache: cache.put(999, 1, size=99_000),
+    "remeasure": lambda cache: cache.remeasure(999),
+    "resize": lambda cache: cache.resize(1000),
+    "resize of items": lambda cache: cache.resize(max_items=10),
+    "trim": lambda cache: cache.trim(1000),
+}
+
+
+@pytest.mark.parametrize("change", SPARING.values(), ids=SPARING)
+def test_memory_follows_when_many_leave_at_once(change: Any) -> None:
+    cache = AnyCache(100_000, charge_overhead=False, sizer=lambda key, value: 99_000)
+    for number in range(1000):
+        cache.put(number, number, size=100)
+    full = cache.overhead_nbytes
+    change(cache)
+    assert 0 < len(cache) < 20
+    assert cache.overhead_nbytes < full / 4
+    cache._validate()
+
+
 # ---- slack ----
 
 

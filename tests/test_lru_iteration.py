@@ -140,6 +140,28 @@ def test_it_raises_likewise_after_a_promotion(cache: AnyCache, walk: Walk, chang
         next(iterator)
 
 
+def test_moving_entries_about_never_misleads_an_iterator() -> None:
+    cache = AnyCache("1MiB")
+    for number in range(800):
+        cache.put(number, number, size=10)
+    for number in range(0, 800, 2):
+        del cache[number]
+    for number in range(1, 300, 2):
+        del cache[number]
+    before = list(cache)
+    overhead = cache.overhead_nbytes
+    iterator = iter(cache)
+    seen = [next(iterator)]
+    cache.trim(cache.nbytes - 1)
+    assert (list(cache), cache.overhead_nbytes < overhead) == (before, True)
+    try:
+        seen.extend(iterator)
+    except RuntimeError:
+        assert len(seen) == 1
+    else:
+        assert seen == before
+
+
 def test_an_iterator_that_raised_gives_nothing_more(cache: AnyCache) -> None:
     iterator = iter(cache)
     cache["new"] = 1
