@@ -68,7 +68,19 @@ def test_sizes_are_those_of_the_file_alone(write: Callable[..., Path]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "pack"),
-    [("t.csv", bytes), ("t.csv.gz", gzip.compress), ("t.csv.xz", lzma.compress), ("t", bytes)],
+    [
+        ("t.csv", bytes),
+        ("t.csv.gz", gzip.compress),
+        ("t.csv.xz", lzma.compress),
+        # What a file holds tells more than its name.
+        ("t", bytes),
+        ("T.CSV.GZ", gzip.compress),
+        ("T.CSV.XZ", lzma.compress),
+        ("t.csv", gzip.compress),
+        ("t.csv", lzma.compress),
+        ("t.csv.xz", gzip.compress),
+        ("t.csv.gz", bytes),
+    ],
 )
 def test_packed_files(
     write: Callable[..., Path], name: str, pack: Callable[[bytes], bytes]
@@ -84,11 +96,12 @@ def test_packed_files(
         HEADER + "0,a,1\n0,b,2",
         (HEADER + "0,a,1\n0,b,2\n").replace("\n", "\r\n"),
         (HEADER + "0,a,1\n0,b,2\n").replace("\n", "\r"),
-        "\ufeffkey,size\na,1\nb,2\n",
+        "\ufefftime,key,size\n0,a,1\n0,b,2\n",
         HEADER + "\n0,a,1\n\n\n0,b,2\n\n",
-        "size,other,key\n1,x,a\n2,,b\n",
+        "size,other,key,time,other\n1,x,a,0,\n2,,b,0,y\n",
         'time, key, size\n0, "a", 1\n0, b, 2\n',
-        "key,size\na,1\nb,002\n",
+        HEADER + "-1.5,a,1\n1.7e+9,b,002\n",
+        HEADER + f".5,a,1\n1.,b,{'0' * 5000}2\n",
     ],
 )
 def test_what_csv_may_look_like(write: Callable[..., Path], content: str) -> None:
@@ -99,12 +112,14 @@ def test_a_byte_order_mark_is_no_part_of_a_name_in_a_later_block(
     write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trace_module, "BLOCK_NBYTES", 16)
-    path = write("\ufeffkey,size\na,1\n\ufeffb,2\nc,3\n")
+    path = write("\ufefftime,key,size\n0,a,1\n0,\ufeffb,2\n0,c,3\n")
     assert list(read_trace(path)) == [("a", 1), ("\ufeffb", 2), ("c", 3)]
 
 
 def test_keys_are_any_bytes(write: Callable[..., Path]) -> None:
-    path = write(b"key,size\n\xff\xfe,1\n\xff\xfd,2\n\xff\xfe,1\n\0,3\n\xe2\x80\xa8,4\n")
+    path = write(
+        b"time,key,size\n0,\xff\xfe,1\n0,\xff\xfd,2\n0,\xff\xfe,1\n0,\0,3\n0,\xe2\x80\xa8,4\n"
+    )
     assert replay(path, 100) == ReplayResult(5, 4, 10, 10, 4)
 
 
@@ -117,7 +132,8 @@ REQUESTS = st.lists(
 def test_blocks_do_not_change_what_is_read(requests: list[tuple[str, int]], block: int) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerows([("key", "size"), *requests])
+    writer.writerow(("time", "key", "size"))
+    writer.writerows((0, *request) for request in requests)
     file = io.BytesIO(text.getvalue().encode())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trace_module, "BLOCK_NBYTES", block)
@@ -132,18 +148,39 @@ BAD = {
     "size nan": (HEADER + "0,a,nan\n", "line 2, column 'size': ", "'nan'"),
     "size underscore": (HEADER + "0,a,1_0\n", "line 2, column 'size': ", "'1_0'"),
     "size superscript": (HEADER + "0,a,²\n", "line 2, column 'size': ", "'²'"),
-    "size huge": (HEADER + f"0,a,{'9' * 5000}\n", "line 2, column 'size': ", "...'"),
+    "size full-width": (
+        HEADER + "0,a,\N{FULLWIDTH DIGIT ONE}\n",
+        "line 2, column 'size': ",
+        "not a whole number",
+    ),
+    "size huge": (HEADER + f"0,a,{'9' * 5000}\n", "line 2, column 'size': ", "too large: "),
+    "size too large": (HEADER + f"0,a,{'9' * 23}\n", "line 2, column 'size': ", "too large: '999"),
+    "size too large by one": (HEADER + f"0,a,{10**18}\n", "line 2, column 'size': ", "too large"),
+    "time text": (HEADER + "foo,a,10\n", "line 2, column 'time': ", "not a number: 'foo'"),
+    "time empty": (HEADER + ",a,10\n", "line 2, column 'time': ", "''"),
+    "time nan": (HEADER + "nan,a,10\n", "line 2, column 'time': ", "'nan'"),
+    "time full-width": (
+        HEADER + "\N{FULLWIDTH DIGIT ONE},a,10\n",
+        "line 2, column 'time': ",
+        "not a number",
+    ),
+    "time long": (HEADER + f"{'9' * 100_000}x,a,10\n", "line 2, column 'time': ", "...'"),
+    "no time": ("key,size\na,10\n", "line 1, column 'time': ", "'key,size'"),
+    "key twice": ("time,key,size,key\n0,a,1,b\n", "line 1, column 'key': ", "more than once"),
+    "size twice": ("time,size,key,size\n0,1,a,2\n", "line 1, column 'size': ", "more than once"),
+    "tabs": (HEADER.replace(",", "\t"), "line 1, column 'time': ", "'time\\tkey\\tsize'"),
     "no size": ("time,key\n0,a\n", "line 1, column 'size': ", "'time,key'"),
     "no key": ("time,context_tokens,generated_tokens\n", "line 1, column 'key': ", "context"),
-    "no header": ("0,a,1\n0,b,2\n", "line 1, column 'key': ", "'0,a,1'"),
-    "empty": ("", "line 1, column 'key': ", "''"),
+    "no header": ("0,a,1\n0,b,2\n", "line 1, column 'time': ", "'0,a,1'"),
+    "empty": ("", "line 1, column 'time': ", "''"),
     "short row": (HEADER + "0,a\n", "line 2, column 'size': ", "2 fields"),
     "long row": (HEADER + "0,a,1,5\n", "line 2, column 4: ", "4 fields"),
     "line count with quotes": (HEADER + '0,"a\nb",1\n0,c,?\n', "line 4, column 'size': ", "'?'"),
     "long field": (HEADER + f"0,{'a' * 200_000},1\n", "line 2: ", "field"),
     "endless line": (b"x" * (3 << 20), "line 1: ", "longer than"),
-    "binary": (bytes(range(256)) * 10, "line 1, column 'key': ", "\\x00"),
-    "other packer": (bz2.compress(rows(("a", 1)).encode()), "line 1, column 'key': ", "BZh"),
+    "binary": (bytes(range(256)) * 10, "line 1: ", "neither text"),
+    "other packer": (bz2.compress(rows(("a", 1)).encode()), "line 1: ", "nor packed with gzip or"),
+    "other encoding": (rows(("a", 1)).encode("utf-16"), "line 1: ", "UTF-8"),
 }
 
 
@@ -159,6 +196,7 @@ def test_a_bad_file_is_named_with_line_and_column(
     assert what in message
     assert len(message.splitlines()) == 1
     assert len(message) < len(str(path)) + 200
+    assert message.isprintable()
 
 
 @pytest.mark.parametrize("name", ["t.csv.gz", "t.csv.xz"])
@@ -169,7 +207,7 @@ def test_a_packed_file_that_is_cut_short(write: Callable[..., Path], name: str) 
         replay(write(packed[: len(packed) * 2 // 3], name), 1000)
     with pytest.raises(UsageError, match=r"line 1: damaged or cut short: "):
         replay(write(packed[:20], name), 1000)
-    with pytest.raises(UsageError, match=r"line 1: damaged or cut short: |column 'key'"):
+    with pytest.raises(UsageError, match=r"line 1, column 'time': .*: ''"):
         replay(write(b"", name), 1000)
 
 

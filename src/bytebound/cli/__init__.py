@@ -135,7 +135,7 @@ def _add_replay(commands: "argparse._SubParsersAction[Parser]") -> None:
         "trace",
         type=Path,
         metavar="TRACE",
-        help="CSV with the columns time,key,size; .gz and .xz are unpacked",
+        help="CSV with the columns time,key,size, plain or packed with gzip or xz",
     )
     replay.add_argument(
         "--max-bytes",

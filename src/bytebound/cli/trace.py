@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import lzma
+import re
 import zlib
 from collections.abc import Iterator
 from itertools import chain
@@ -18,17 +19,26 @@ BLOCK_NBYTES = 1 << 20
 # Any size below 10**18 is one that the cache takes; nothing real is larger.
 MAX_SIZE_DIGITS = 18
 
+COLUMNS = ("time", "key", "size")
+
+GZIP_START = b"\x1f\x8b"
+XZ_START = b"\xfd7zXZ\0"
+
+_is_number = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?").fullmatch
+# What no text holds, and what is left of bytes that are no UTF-8.
+_find_binary = re.compile(r"[\0-\x08\x0e-\x1f\udc80-\udcff]").search
+
 
 def read_trace(path: Path) -> Iterator[tuple[str, int]]:
     """Yield the key and the size in bytes of each request in a trace.
 
-    The header names the columns, in any order. `key` is any text, `size` a whole number
-    of bytes; other columns are not looked at.
+    The header names the columns, in any order. `time` is a decimal number, `key` any text,
+    `size` a whole number of bytes; other columns are not looked at.
 
     Parameters
     ----------
     path : Path
-        CSV in UTF-8; gzip if its name ends in ``.gz``, xz if in ``.xz``.
+        CSV in UTF-8, plain or packed with gzip or xz, whatever its name.
 
     Raises
     ------
@@ -36,18 +46,19 @@ def read_trace(path: Path) -> Iterator[tuple[str, int]]:
         Naming file, line and column of what is wrong.
     """
     try:
-        with _open(path) as file:
-            yield from _requests(path, file)
+        with path.open("rb") as file, _unpack(file) as unpacked:
+            yield from _requests(path, unpacked)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
 
 
-def _open(path: Path) -> io.BufferedIOBase:
-    if path.suffix == ".gz":
-        return gzip.open(path)
-    if path.suffix == ".xz":
-        return lzma.open(path)
-    return path.open("rb")
+def _unpack(file: io.BufferedReader) -> io.BufferedIOBase:
+    start = file.peek(len(XZ_START))
+    if start.startswith(GZIP_START):
+        return gzip.open(file)
+    if start.startswith(XZ_START):
+        return lzma.open(file)
+    return file
 
 
 def _requests(path: Path, file: io.BufferedIOBase) -> Iterator[tuple[str, int]]:
@@ -59,20 +70,31 @@ def _requests(path: Path, file: io.BufferedIOBase) -> Iterator[tuple[str, int]]:
 
     try:
         header = next(reader, [])
-        for column in ("key", "size"):
+        text = ",".join(header)
+        for column in COLUMNS:
             if column not in header:
-                fail(f"the header has no such column: {_excerpt(','.join(header))}", column)
-        width, key, size = len(header), header.index("key"), header.index("size")
+                if _find_binary(text):
+                    fail("neither text in UTF-8 nor packed with gzip or xz")
+                fail(f"the header has no such column: {_excerpt(text)}", column)
+            if header.count(column) > 1:
+                fail(f"the header names it more than once: {_excerpt(text)}", column)
+        width = len(header)
+        time, key, size = map(header.index, COLUMNS)
         for row in reader:
             if len(row) != width:
                 if not row:
                     continue
                 wrong = header[len(row)] if len(row) < width else width + 1
                 fail(f"a row of {len(row)} fields, the header has {width}", wrong)
+            if not _is_number(row[time]):
+                fail(f"not a number: {_excerpt(row[time])}", "time")
             digits = row[size]
-            if len(digits) > MAX_SIZE_DIGITS or not digits.isdecimal():
+            if not (digits.isascii() and digits.isdecimal()):
                 fail(f"not a whole number of bytes: {_excerpt(digits)}", "size")
-            yield row[key], int(digits)
+            if len(digits) > MAX_SIZE_DIGITS and len(digits.lstrip("0")) > MAX_SIZE_DIGITS:
+                fail(f"10**{MAX_SIZE_DIGITS} bytes or more, too large: {_excerpt(digits)}", "size")
+            # Zeros before these may be more digits than Python converts.
+            yield row[key], int(digits[-MAX_SIZE_DIGITS:])
     except (csv.Error, LineTooLongError) as error:
         fail(str(error))
     except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
