@@ -2,12 +2,14 @@
 
 import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from cli_runner import complaint, run_cli
+from cli_runner import BUFFERINGS, complaint, run_cli, run_redirected, run_unread
 
 import bytebound
+from bytebound.cli.errors import Status
 
 SCRIPT = (str(Path(sysconfig.get_path("scripts"), "bytebound")),)
 
@@ -41,6 +43,19 @@ def test_help_names_every_option_and_default() -> None:
         assert word in text
 
 
+def test_help_says_how_growth_is_measured() -> None:
+    text = help_words("stress")
+    for word in ("residentmemory", "beforethefirstrequest", "sampled", "Theratio", "theslope"):
+        assert word in text
+
+
+@pytest.mark.parametrize("command", ["stress", "replay"])
+def test_help_lists_every_exit_status(command: str) -> None:
+    _, _, table = run_cli(command, "--help").stdout.partition("exit status:\n")
+    listed = {line.split()[0] for line in table.splitlines() if line[2] != " "}
+    assert listed == {str(int(status)) for status in Status}
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
@@ -64,6 +79,7 @@ def test_help_names_every_option_and_default() -> None:
         (["stress", "--corpus", sys.executable], "--corpus"),
         (["stress", "--out", f"{sys.executable}/folder"], "--out"),
         (["stress", "--out", sys.executable], "--out"),
+        (["stress", "--corpus", "no such\nfolder"], "no such\\nfolder"),
         (["stress", "more"], "more"),
         (["replay", "--max-bytes", "1MiB"], "TRACE"),
         (["replay", "trace.csv"], "--max-bytes"),
@@ -76,7 +92,53 @@ def test_bad_arguments_are_refused_in_one_line(arguments: list[str], what: str) 
     assert what in line
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
-    code = f"{sys.executable} -m bytebound stress --help | head -c 1; exit ${{PIPESTATUS[0]}}"
-    result = run_cli(command=["bash", "-c", code])
-    assert result.stderr == ""
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["stress", "--max-bytes"],
+        ["replay", "trace.csv", "--max-bytes"],
+        ["stress", "--seconds"],
+        ["stress", "--seed"],
+        ["stress", "--corpus"],
+        ["stress", "--out"],
+        ["replay", "--max-bytes=1"],
+        ["stress"],
+        [],
+    ],
+)
+@pytest.mark.parametrize("text", ["9" * 5000, "x" * 100_000, "a\nb " * 1000, "-" + "9" * 5000])
+def test_a_long_argument_is_refused_in_one_short_line(arguments: list[str], text: str) -> None:
+    line = complaint(*arguments, text)
+    assert line.startswith("bytebound")
+    assert len(line) < 400
+
+
+@pytest.mark.parametrize("command", BUFFERINGS.values(), ids=BUFFERINGS)
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["stress", "--help"]])
+def test_help_that_cannot_be_written(arguments: list[str], command: Sequence[str]) -> None:
+    run = run_unread(*arguments, command=command)
+    assert (run.returncode, run.stderr) == (141, "")
+    run = run_redirected(">/dev/full", *arguments, command=command)
+    assert run.returncode == 2
+    assert run.stderr == "bytebound: cannot write to standard output: No space left on device\n"
+    run = run_redirected(">&-", *arguments, command=command)
+    assert (run.returncode, run.stderr) == (2, "bytebound: standard output is closed\n")
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_a_complaint_that_nobody_can_read(redirection: str) -> None:
+    run = run_redirected(redirection, "stress", "--max-bytes=0")
+    assert (run.returncode, run.stdout, run.stderr) == (2, "", "")
+
+
+def test_a_mistake_of_ours_does_not_look_like_a_bound_that_was_passed() -> None:
+    code = """
+import sys
+import bytebound.cli.replay as replay
+from bytebound.cli import main
+replay.run = lambda arguments: 1 / 0
+sys.exit(main())
+"""
+    run = run_cli("replay", "x", "--max-bytes=1", command=[sys.executable, "-c", code])
+    assert run.returncode == 70
+    assert "ZeroDivisionError" in run.stderr

@@ -7,11 +7,11 @@ import io
 import json
 import lzma
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from cli_runner import complaint, run_cli
+from cli_runner import BUFFERINGS, complaint, run_cli, run_redirected, run_unread
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -270,3 +270,25 @@ def test_a_bad_file_ends_the_command_with_status_2(
         f"bytebound replay: {missing}: No such file or directory"
     )
     assert complaint("replay", tmp_path, "--max-bytes", "1MiB").endswith(": Is a directory")
+
+
+@pytest.mark.parametrize("command", BUFFERINGS.values(), ids=BUFFERINGS)
+def test_a_result_that_cannot_be_written(
+    write: Callable[..., Path], command: Sequence[str]
+) -> None:
+    arguments = ("replay", write(rows(("a", 10))), "--max-bytes=1kB")
+    run = run_unread(*arguments, command=command)
+    assert (run.returncode, run.stderr) == (141, "")
+    run = run_redirected(">/dev/full", *arguments, command=command)
+    assert run.returncode == 2
+    assert run.stderr == "bytebound: cannot write to standard output: No space left on device\n"
+    run = run_redirected(">&-", *arguments, command=command)
+    assert (run.returncode, run.stderr) == (2, "bytebound: standard output is closed\n")
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "<&- 2>&-", "2>/dev/full"])
+def test_standard_error_is_not_needed(write: Callable[..., Path], redirection: str) -> None:
+    arguments = ("replay", write(rows(("a", 10))), "--max-bytes=1kB", "--json")
+    run = run_redirected(redirection, *arguments)
+    assert run.returncode == 0
+    assert json.loads(run.stdout)["requests"] == 1

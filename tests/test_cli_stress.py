@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cli_runner import MODULE, complaint, run_cli
+from cli_runner import MODULE, complaint, run_cli, run_redirected, run_unread
 
 KEYS = [
     "ops",
@@ -110,8 +110,7 @@ def test_without_the_extra(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_status_1_when_the_bound_is_passed(tmp_path: Path) -> None:
-    command = python_with("""
+LEAKY = """
 import bytebound.cli.bounded as bounded
 class Leaky(bounded.LRUCache):
     calls = 0
@@ -121,12 +120,85 @@ class Leaky(bounded.LRUCache):
         Leaky.calls += sys._getframe(2).f_code.co_name == "_on_evict"
         return super().nbytes + 3 * self.max_bytes * (Leaky.calls == 1)
 bounded.LRUCache = Leaky
-""")
-    arguments = ("stress", "--seconds=0.5", "--json", "--max-bytes=1MiB", f"--out={tmp_path}")
-    run = run_cli(*arguments, command=command)
+"""
+
+
+def quick(out: Path) -> tuple[str, ...]:
+    """Return the arguments of a short run."""
+    return ("stress", "--seconds=0.5", "--json", "--max-bytes=1MiB", f"--out={out}")
+
+
+def test_status_1_when_the_bound_is_passed(tmp_path: Path) -> None:
+    run = run_cli(*quick(tmp_path), command=python_with(LEAKY))
     assert run.returncode == 1, run.stderr
     assert list(json.loads(run.stdout)) == KEYS
     assert "the bound of 1048576 bytes was passed by " in run.stderr
+
+
+def test_status_1_whatever_else_goes_wrong(tmp_path: Path) -> None:
+    (tmp_path / "memory.png").mkdir()
+    run = run_unread(*quick(tmp_path), command=python_with(LEAKY))
+    assert run.returncode == 1, run.stderr
+    run = run_redirected(">/dev/full", *quick(tmp_path), command=python_with(LEAKY))
+    assert run.returncode == 1, run.stderr
+    assert "No space left on device" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_result_that_nobody_reads(tmp_path: Path) -> None:
+    run = run_unread(*quick(tmp_path))
+    assert run.returncode == 141, run.stderr
+    assert "Traceback" not in run.stderr
+    assert "Broken pipe" not in run.stderr
+
+
+def test_a_result_that_cannot_be_written(tmp_path: Path) -> None:
+    run = run_redirected(">/dev/full", *quick(tmp_path))
+    assert run.returncode == 2
+    line, *_ = run.stderr.splitlines()
+    assert line == "bytebound: cannot write to standard output: No space left on device"
+    assert "Traceback" not in run.stderr
+    run = run_redirected(">&-", *quick(tmp_path / "out"))
+    assert (run.returncode, run.stderr) == (2, "bytebound: standard output is closed\n")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "<&- 2>&-", "2>/dev/full", "2> >(true)"])
+def test_standard_error_is_not_needed(tmp_path: Path, redirection: str) -> None:
+    run = run_redirected(redirection, *quick(tmp_path))
+    assert run.returncode == 0
+    assert list(json.loads(run.stdout)) == KEYS
+    assert json.loads(run.stdout)["baseline_rss_growth"] > 0
+
+
+@pytest.mark.parametrize("package", ["numpy", "psutil"])
+def test_a_missing_package_is_named_in_one_line(tmp_path: Path, package: str) -> None:
+    out = tmp_path / "out"
+    command = python_with(f"sys.modules[{package!r}] = None")
+    run = run_cli(*quick(out), command=command)
+    assert (run.returncode, run.stdout) == (2, "")
+    (line,) = run.stderr.splitlines()
+    assert line.startswith(f"bytebound stress: needs {package}, which cannot be imported: ")
+    assert not out.exists()
+
+
+@pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
+def test_a_chart_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "memory.png").mkdir()
+    run = run_cli(*quick(tmp_path))
+    assert run.returncode == 2
+    assert list(json.loads(run.stdout)) == KEYS
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("bytebound stress: --out: there is no chart: ")
+    assert str(tmp_path / "memory.png") in line
+
+
+def test_a_folder_that_the_encoding_cannot_name(tmp_path: Path) -> None:
+    out = tmp_path / "\udcff"
+    arguments = [argument for argument in quick(out) if argument != "--json"]
+    run = run_cli(*arguments)
+    assert run.returncode == 0, run.stderr
+    assert "requests served" in run.stdout
 
 
 def test_ctrl_c_ends_it_with_the_results_so_far(tmp_path: Path) -> None:

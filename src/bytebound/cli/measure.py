@@ -6,6 +6,9 @@ import sys
 from array import array
 from pathlib import Path
 
+import numpy
+import psutil
+
 MAX_SAMPLES = 2000
 FIRST_INTERVAL = 0.05
 
@@ -40,8 +43,6 @@ class Series:
 
 def resident_nbytes() -> int:
     """Return the resident memory of this process, in bytes."""
-    import psutil
-
     return int(psutil.Process().memory_info().rss)
 
 
@@ -60,8 +61,6 @@ def peak_resident_nbytes() -> int:
 
 def available_nbytes() -> int:
     """Return the bytes that this process may still use: the machine's, or the container's."""
-    import psutil
-
     available = int(psutil.virtual_memory().available)
     for limit, used in _CGROUP_FILES:
         try:
@@ -84,8 +83,6 @@ def robust_slope(series: Series, start: float) -> float:
     It is the median of the slopes between all pairs of samples (Theil 1950, Sen 1968), so
     that single jumps do not move it. Two samples at least, or it is 0.
     """
-    import numpy
-
     seconds = numpy.array(series.seconds)
     nbytes = numpy.array(series.nbytes, dtype=numpy.float64)[seconds >= start]
     seconds = seconds[seconds >= start]

@@ -5,6 +5,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from bytebound.cli.output import note
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -54,9 +56,9 @@ class PlainProgress:
 
     def _write(self, line: str, *, last: bool = False) -> None:
         if self._is_terminal:
-            print(f"\r{line:<78}", end="\r" if last else "", file=sys.stderr, flush=True)
+            note(f"\r{line:<78}" + "\r" * last)
         elif not last:
-            print(line, file=sys.stderr, flush=True)
+            note(f"{line}\n")
 
 
 class RichProgress:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bytebound import LRUCache
+from bytebound.cli.errors import Status
+from bytebound.cli.output import show
 from bytebound.cli.table import format_table
 from bytebound.cli.trace import read_trace
 
@@ -60,11 +62,9 @@ def replay(trace: Path, max_bytes: int) -> ReplayResult:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> Status:
     """Replay, print the result, and return the exit status."""
     result = replay(arguments.trace, arguments.max_bytes)._asdict()
     if arguments.json:
-        print(json.dumps(result))
-    else:
-        print(format_table([(name, str(value)) for name, value in result.items()]))
-    return 0
+        return show(json.dumps(result))
+    return show(format_table([(name, str(value)) for name, value in result.items()]))

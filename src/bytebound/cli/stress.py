@@ -1,9 +1,15 @@
-"""``bytebound stress``: the main job, first with a bound and then without."""
+"""``bytebound stress``: the main job, first with a bound and then without.
+
+Growth is the resident memory of a process above what it was before the first request, when
+all is imported, warmed up and collected. `rss_peak` is the largest sample, or the peak that the
+operating system keeps if the run has raised it; `rss_growth_ratio` is ``(rss_peak - rss_start) /
+max_bytes``. What the process holds besides the cache is part of it. The child is measured in
+the same way, by samples alone.
+"""
 
 import argparse
 import json
 import os
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,20 +18,21 @@ from bytebound.cli.bounded import Bounded, StressResult, run_bounded
 from bytebound.cli.chart import draw_chart
 from bytebound.cli.corpus import find_corpus
 from bytebound.cli.drive import OnSample
-from bytebound.cli.errors import UsageError
+from bytebound.cli.errors import Status, UsageError
 from bytebound.cli.interrupt import Interrupt
 from bytebound.cli.measure import format_size
+from bytebound.cli.output import show, tell
 from bytebound.cli.progress import Progress, open_progress
 from bytebound.cli.table import format_table
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> Status:
     """Run the load with and without a bound, show what came of it, and return the exit status.
 
     Returns
     -------
-    int
-        1 if the bound was ever passed, else 0.
+    Status
+        `BOUND_PASSED` if it ever was, whatever else went wrong.
 
     Raises
     ------
@@ -44,21 +51,34 @@ def run(arguments: argparse.Namespace) -> int:
                 arguments.max_bytes,
                 seed=arguments.seed,
                 seconds=arguments.seconds,
-                on_sample=_show(progress, "bounded", arguments.seconds, interrupt),
+                on_sample=_watch(progress, "bounded", arguments.seconds, interrupt),
             )
             result = bounded.result
             if not interrupt.is_wanted:
-                show = _show(progress, "unbounded", arguments.seconds, interrupt)
-                baseline = run_baseline(_load(arguments, result.ops), show)
+                watch = _watch(progress, "unbounded", arguments.seconds, interrupt)
+                baseline = run_baseline(_load(arguments, result.ops), watch)
     if baseline is not None:
         result = result._replace(baseline_rss_growth=baseline.growth)
     _tell_outcome(bounded, is_interrupted=interrupt.is_wanted)
-    print(json.dumps(result._asdict()) if arguments.json else _table(result, baseline))
+    status = show(json.dumps(result._asdict()) if arguments.json else _table(result, baseline))
     if "matplotlib" not in missing:
-        chart = arguments.out / "memory.png"
+        status = max(status, _draw(arguments, bounded, baseline))
+    return Status.BOUND_PASSED if bounded.passed_by else status
+
+
+def _draw(arguments: argparse.Namespace, bounded: Bounded, baseline: Baseline | None) -> Status:
+    """Write the chart and say where; without it, the result still stands."""
+    chart: Path = arguments.out / "memory.png"
+    result = bounded.result
+    try:
         draw_chart(chart, bounded.series, result.rss_start, result.max_bytes, baseline)
-        print(f"chart: {chart}", file=sys.stderr if arguments.json else sys.stdout)
-    return 1 if bounded.passed_by else 0
+    except (ImportError, OSError) as error:
+        _tell(f"--out: there is no chart: {error}")
+        return Status.REFUSED
+    if not arguments.json:
+        return show(f"chart: {chart}")
+    tell(f"chart: {chart}")
+    return Status.DONE
 
 
 def _load(arguments: argparse.Namespace, max_requests: int) -> Load:
@@ -81,7 +101,7 @@ def _make_folder(folder: Path) -> None:
         raise UsageError(f"--out: cannot write to {folder}")
 
 
-def _show(progress: Progress, phase: str, seconds: float, interrupt: Interrupt) -> OnSample:
+def _watch(progress: Progress, phase: str, seconds: float, interrupt: Interrupt) -> OnSample:
     def on_sample(elapsed: float, growth: int, served: int) -> bool:
         figures = f"{served:,} requests, memory grown by {format_size(growth)}"
         progress.update(phase, min(elapsed / seconds, 1.0), figures)
@@ -106,7 +126,7 @@ def _tell_outcome(bounded: Bounded, *, is_interrupted: bool) -> None:
 
 
 def _tell(line: str) -> None:
-    print(f"bytebound stress: {line}", file=sys.stderr)
+    tell(f"bytebound stress: {line}")
 
 
 def _table(result: StressResult, baseline: Baseline | None) -> str:
