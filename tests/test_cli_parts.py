@@ -63,7 +63,7 @@ def test_a_corpus_without_text_is_refused(tmp_path: Path, content: dict[str, byt
         (tmp_path / name).write_bytes(data)
     with pytest.raises(UsageError, match="no text file"):
         find_corpus(tmp_path)
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="No such file or directory"):
         find_corpus(tmp_path / "none")
 
 

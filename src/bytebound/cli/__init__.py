@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -95,6 +96,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+        # "-5MiB" is a bad size, not an unknown option; later versions of Python say so too.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def error(self, message: str) -> NoReturn:
         """Exit with the status of what is refused."""
@@ -145,13 +148,13 @@ def _add_stress(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     stress.add_argument(
         "--corpus",
-        type=Path,
+        type=_path,
         metavar="DIR",
         help="text files to read (default: the sources of Python's standard library)",
     )
     stress.add_argument(
         "--out",
-        type=Path,
+        type=_path,
         default="bytebound-stress",
         metavar="DIR",
         help="where to write the chart, memory.png (default: %(default)s/)",
@@ -172,7 +175,7 @@ def _add_replay(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     replay.add_argument(
         "trace",
-        type=Path,
+        type=_path,
         metavar="TRACE",
         help="CSV with the columns time,key,size, plain or packed with gzip or xz",
     )
@@ -184,6 +187,13 @@ def _add_replay(commands: "argparse._SubParsersAction[Parser]") -> None:
         help='the bound, in bytes or as text such as "64MiB"',
     )
     replay.add_argument("--json", action="store_true", help="print one JSON object, not a table")
+
+
+def _path(text: str) -> Path:
+    # pathlib takes no name for the current folder, which nobody means who passes an unset variable.
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty")
+    return Path(text)
 
 
 def _bound(text: str) -> int:

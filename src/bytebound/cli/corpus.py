@@ -41,11 +41,13 @@ def find_corpus(folder: Path | None = None) -> Corpus:
     Raises
     ------
     UsageError
-        If there is no such folder, or no text in it.
+        If the folder cannot be listed, or has no text in it.
     """
     root = Path(sysconfig.get_path("stdlib")) if folder is None else folder
-    if not root.is_dir():
-        raise UsageError(f"--corpus: there is no folder {root}")
+    try:
+        os.scandir(root).close()
+    except OSError as error:
+        raise UsageError(f"--corpus: {root}: {error.strerror}") from None
     suffix = ".py" if folder is None else ""
     names: list[str] = []
     for parent, folders, files in os.walk(root):
