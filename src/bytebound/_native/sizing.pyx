@@ -10,6 +10,7 @@ import sys
 
 cimport cython
 
+from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject, PyTypeObject
 
 __all__ = ["MemoryBlock", "register_sizer", "shell_nbytes", "sizeof"]
@@ -131,8 +132,9 @@ def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=(
     Counted is what the allocator was asked for, each distinct object once, garbage-collector
     headers and unused room in containers included. Not counted, and not followed, is what is not
     data: types, modules, functions and code, frames and generators, what a weak reference
-    refers to, and what lives as long as the interpreter (None, small ints, interned names).
-    docs/sizes.md tells what counts for each type.
+    refers to, and what lives as long as the interpreter (None, small ints, interned names and
+    constants; an interned str that is itself an argument does count). docs/sizes.md tells what
+    counts for each type.
 
     Parameters
     ----------
@@ -177,10 +179,10 @@ def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=(
 
     Examples
     --------
-    >>> text = "x" * 1000
-    >>> sizeof([text] * 10) - sizeof(text)
-    136
-    >>> sizeof([text], [text]) == 2 * sizeof([]) + sizeof(text) + 2 * 8
+    >>> text = "any text, " * 1000
+    >>> sizeof([text] * 10) == sizeof([None] * 10) + sizeof(text)
+    True
+    >>> sizeof([text], [text]) == 2 * sizeof([None]) + sizeof(text)
     True
     >>> sizeof(text, limit=100) > 100
     True
@@ -193,9 +195,10 @@ def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=(
     )
     cdef tuple stop_types, stop_objects
     if limit is not None:
+        limit = PyNumber_Index(limit)
         if limit < 0:
             raise ValueError(f"limit must not be negative, got {limit}")
-        request.limit = limit if limit < sys.maxsize else sys.maxsize
+        request.limit = min(limit, sys.maxsize)
     cdef tuple stops = tuple(stop)
     if stops:
         stop_types = tuple([item for item in stops if isinstance(item, type)])

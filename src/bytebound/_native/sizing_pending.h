@@ -8,7 +8,7 @@
  * Layout
  *   The first words are part of the struct: few, because a __sizeof__ may measure in turn, a
  *   thousand levels deep. Above them are pieces from the heap; one emptied piece is kept, so that
- *   a stack which moves to and fro over a border does not allocate each time. The walk stores an
+ *   a stack which moves back and forth over a border does not allocate each time. The walk stores an
  *   object as its address, and a container that it left half-way as an index under its address
  *   plus 1.
  *

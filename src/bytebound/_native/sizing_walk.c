@@ -359,14 +359,13 @@ static void finish(bb_walk *walk) {
     }
 }
 
+/* An argument that is interned text or a constant counts: whoever names it means it. */
 static void visit_argument(bb_walk *walk, PyObject *object) {
     const Py_ssize_t nbytes = bb_root_nbytes(object);
-    if (nbytes <= 0 || bb_leaf_nbytes(object) != 0 || walk->request->stop_types != NULL) {
+    if (nbytes <= 0 || bb_leaf_nbytes(object) != 0) {
         bb_walk_visit(walk, object);
-    } else if (is_new(walk, object)) {
-        bb_tally tally = {0, 0, walk->request->rounded};
-        bb_tally_block(&tally, nbytes);
-        bb_walk_charge(walk, object, &tally);
+    } else if (is_new(walk, object) && !is_stopped(walk, object)) {
+        charge_leaf(walk, object, nbytes);
     }
 }
 

@@ -67,7 +67,9 @@ def _parse_integer(value: object, name: str) -> int:
 
 
 def _parse_text(text: str, name: str) -> int:
-    problem = f'{name} must be a number of bytes or text such as "64MiB" or "64 MB", not {_short(text)}'
+    problem = (
+        f'{name} must be a number of bytes or text such as "64MiB" or "64 MB", not {_short(text)}'
+    )
     stripped = text.strip()
     digits = stripped.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     unit = _UNITS.get(stripped[len(digits) :].lower())
