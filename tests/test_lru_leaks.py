@@ -9,7 +9,7 @@ OPERATIONS = [
     *("pickles", "unpicklable", "iterate", "missing", "unhashable", "incomparable"),
     *("sizes_refused", "sizer_raises", "too_large", "over_budget", "callbacks_that_raise"),
     *("callbacks_that_answer", "callbacks_that_put", "construct", "cycles"),
-    "changed_while_compared",
+    *("changed_while_compared", "no_memory"),
 ]
 
 
