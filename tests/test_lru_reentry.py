@@ -155,3 +155,15 @@ def test_resizing_ends_though_entries_of_no_size_are_put_back() -> None:
         cache.resize(500)
     assert cache.nbytes <= 500
     cache._validate()
+
+
+def test_setdefault_returns_what_was_put_while_it_measured() -> None:
+    def size(key: object, value: object) -> int:
+        if value == "mine":
+            cache.put(key, "theirs")
+        return 1
+
+    cache = AnyCache("1MiB", sizer=size)
+    assert cache.setdefault("key", "mine") == "theirs"
+    assert list(cache.items()) == [("key", "theirs")]
+    cache._validate()
