@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hostile import AnyCache, Departures
 
-from bytebound import Budget
+from bytebound import Budget, LRUCache
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
@@ -300,3 +300,18 @@ class Writing:
     def __reduce__(self) -> tuple[object, ...]:
         self.cache[id(self)] = 1
         return Writing, ()
+
+
+def test_what_never_entered_is_not_reported_as_evicted() -> None:
+    """A state may have been made under another bound; what does not fit has not left either."""
+    departures = Departures()
+    cache = AnyCache("1MiB", on_evict=departures)
+    cache.update(a=1, b=2, c=3)
+    (max_bytes, _max_items, *settings), entries, attributes = cache.__reduce__()[2]  # type: ignore[misc]
+    restored: AnyCache = LRUCache.__new__(LRUCache)
+    restored.__setstate__(((max_bytes, 2, *settings), entries, attributes))
+    assert list(restored.items()) == [("b", 2), ("c", 3)]
+    assert departures == []
+    assert restored.stats().evictions["items"] == 0
+    restored.popitem()
+    assert departures == [("b", 2, "deleted")]
