@@ -33,7 +33,7 @@ typedef struct bb_seen {
     uintptr_t *slots;
     size_t capacity;
     size_t count;
-    size_t most; /* grow when count reaches it */
+    size_t most; /* grow before count passes it */
     uintptr_t small[BB_SEEN_SMALL];
 } bb_seen;
 
@@ -55,19 +55,31 @@ static inline size_t bb_seen_place(uintptr_t address, size_t capacity) {
     return (size_t)(((uint64_t)spread * capacity) >> 32);
 }
 
-/* 1 if the address was not there and is now, 0 if it was, -1 without memory. */
-static inline int bb_seen_add(bb_seen *seen, const void *object) {
-    uintptr_t address = (uintptr_t)object;
+/* The slot of an address, or the free one where it belongs. */
+static inline uintptr_t *bb_seen_find(const bb_seen *seen, uintptr_t address) {
     size_t place = bb_seen_place(address, seen->capacity);
-    while (seen->slots[place] != 0) {
-        if (seen->slots[place] == address) {
-            return 0;
-        }
+    while (seen->slots[place] != 0 && seen->slots[place] != address) {
         place = place + 1 == seen->capacity ? 0 : place + 1;
     }
-    seen->slots[place] = address;
+    return &seen->slots[place];
+}
+
+/* 1 if the address was not there and is now, 0 if it was, -1 without memory (and it is not). */
+static inline int bb_seen_add(bb_seen *seen, const void *object) {
+    uintptr_t address = (uintptr_t)object;
+    uintptr_t *slot = bb_seen_find(seen, address);
+    if (*slot != 0) {
+        return 0;
+    }
+    if (seen->count == seen->most) {
+        if (bb_seen_grow(seen) < 0) {
+            return -1;
+        }
+        slot = bb_seen_find(seen, address);
+    }
+    *slot = address;
     seen->count++;
-    return seen->count < seen->most || bb_seen_grow(seen) == 0 ? 1 : -1;
+    return 1;
 }
 
 #endif
