@@ -358,3 +358,15 @@ def test_entry_nbytes_says_what_was_charged_not_what_is(cache: AnyCache) -> None
     before = cache.entry_nbytes("list")
     value.extend(range(1000))
     assert cache.entry_nbytes("list") == before
+
+
+def test_the_largest_size_is_allowed_of_any_integer() -> None:
+    class Whole(int):
+        """An integer, but no int."""
+
+    cache = AnyCache(2**62 - 1, charge_overhead=False)
+    assert cache.put("key", 1, size=Whole(2**62 - 1))
+    assert cache.nbytes == 2**62 - 1
+    with pytest.raises(OverflowError):
+        cache.put("key", 1, size=Whole(2**62))
+    assert cache["key"] == 1
