@@ -268,8 +268,8 @@ def callbacks_that_raise() -> None:
 
 def callbacks_that_answer() -> None:
     left = []
-    cache = Cache(1000, on_evict=lambda *entry: left.append(entry) or [entry])
-    keep(keep(cache)).put(KEY, 1, size=700)
+    cache = Cache(10_000, on_evict=lambda *entry: left.append(entry) or [entry])
+    keep(keep(cache)).put(KEY, 1, size=9800)
     cache.clear()
     assert len(left) == 3
 
@@ -279,7 +279,7 @@ def callbacks_that_put() -> None:
         if reason == "deleted":
             cache.put(key, value)
 
-    cache = keep(Cache(1000, on_evict=put_again))
+    cache = keep(Cache(10_000, on_evict=put_again))
     cache.popitem()
     assert len(cache) == 2
     cache.clear()
