@@ -189,7 +189,7 @@ def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=(
     >>> sizeof([text, 1.5], stop=[str]) == sizeof([text, 1.5]) - sizeof(text)
     True
     """
-    cdef tuple objects = (obj, *more)
+    cdef tuple objects = (obj,) + more
     cdef bb_request request = bb_request(
         PySequence_Fast_ITEMS(objects), len(objects), not deep, rounded, -1, NULL, NULL, NULL, NULL
     )
@@ -201,8 +201,8 @@ def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=(
         request.limit = min(limit, sys.maxsize)
     cdef tuple stops = tuple(stop)
     if stops:
-        stop_types = tuple([item for item in stops if isinstance(item, type)])
-        stop_objects = tuple([item for item in stops if not isinstance(item, type)])
+        stop_types = tuple(item for item in stops if isinstance(item, type))
+        stop_objects = tuple(item for item in stops if not isinstance(item, type))
         request.stop_types = <PyObject *>stop_types
         request.stop_objects = <PyObject *>stop_objects
     return bb_measure(&request)

@@ -116,8 +116,10 @@ void bb_dict_blocks(PyObject *object, bb_tally *tally) {
     if (told != NULL) {
         bb_tally_block(tally, PyLong_AsSsize_t(told) - Py_TYPE(object)->tp_basicsize);
         Py_DECREF(told);
+    } else {
+        PyErr_Clear();
+        tally->failed = 1;
     }
-    PyErr_Clear();
 }
 
 void bb_set_blocks(PyObject *object, bb_tally *tally) {

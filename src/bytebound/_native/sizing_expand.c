@@ -80,18 +80,23 @@ static void tally_told(bb_tally *tally, PyObject *object, const bb_type_info *in
     bb_tally_block(tally, nbytes - block);
 }
 
-static Py_ssize_t told_nbytes(PyObject *object, const bb_type_info *info) {
+/* By a C __sizeof__ that fails only for want of memory. */
+static Py_ssize_t told_nbytes(bb_tally *tally, PyObject *object, const bb_type_info *info) {
     PyObject *told = info->told(object, NULL);
-    Py_ssize_t nbytes = told == NULL ? 0 : PyLong_AsSsize_t(told);
+    Py_ssize_t nbytes = told == NULL ? -1 : PyLong_AsSsize_t(told);
     Py_XDECREF(told);
-    PyErr_Clear();
-    return nbytes < 0 ? 0 : nbytes;
+    if (nbytes < 0) {
+        PyErr_Clear();
+        tally->failed = 1;
+        return 0;
+    }
+    return nbytes;
 }
 
 static void tally_own(bb_tally *tally, PyObject *object, const bb_type_info *info,
                       const bb_attributes *attributes) {
     if (info->own == BB_OWN_TOLD) {
-        tally_told(tally, object, info, attributes, told_nbytes(object, info));
+        tally_told(tally, object, info, attributes, told_nbytes(tally, object, info));
     } else {
         bb_tally_block(tally, block_nbytes(object, info) + attributes->inline_nbytes);
         if (bb_rules[info->kind].blocks != NULL) {
@@ -185,7 +190,7 @@ static void get_attributes(bb_walk *walk, PyObject *object, bb_attributes *attri
 
 static void expand(bb_walk *walk, PyObject *object, const bb_type_info *info, Py_ssize_t asked) {
     bb_attributes attributes = {0};
-    bb_tally tally = {0, 0, walk->request->rounded};
+    bb_tally tally = {.rounded = walk->request->rounded};
     if (is_kept_elsewhere(walk, object, info)) {
         return;
     }
@@ -203,6 +208,10 @@ static void expand(bb_walk *walk, PyObject *object, const bb_type_info *info, Py
         tally_told(&tally, object, info, &attributes, asked);
         bb_tally_block(&tally, attributes.values_nbytes);
     }
+    if (tally.failed) {
+        walk->error = BB_WALK_NO_MEMORY;
+        return;
+    }
     bb_walk_charge(walk, object, &tally);
     if (!walk->request->shallow && !bb_walk_is_over(walk)) {
         visit_referents(walk, object, info, &attributes);
@@ -214,7 +223,7 @@ void bb_expand(bb_walk *walk, PyObject *object, const bb_type_info *info) {
 }
 
 void bb_expand_plain(bb_walk *walk, PyObject *object, const bb_type_info *info) {
-    bb_tally tally = {info->header + info->type->tp_basicsize, 0, 0};
+    bb_tally tally = {.nbytes = info->header + info->type->tp_basicsize};
     bb_dict_view view = {0};
     bb_attributes attributes = {0};
     switch ((bb_kind)info->kind) {

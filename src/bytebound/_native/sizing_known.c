@@ -1,6 +1,7 @@
 /* See sizing_known.h. */
 #include "sizing_known.h"
 
+#include "sizing_imports.h"
 #include "sizing_layout.h"
 #include "sizing_numpy.h"
 #include "sizing_sizers.h"
@@ -197,75 +198,88 @@ static struct {
     {"types", "UnionType", BB_NOT_DATA, 0, 0},
 };
 
-/* A type that a module has, or NULL; never with an exception. One that Python code made has not the
- * layout of the C type by that name. */
-static PyTypeObject *module_type(PyObject *modules, const char *module, const char *name) {
-    PyObject *found = PyDict_GetItemString(modules, module);
-    Py_XINCREF(found);
-    PyObject *type = found == NULL ? NULL : PyObject_GetAttrString(found, name);
-    Py_XDECREF(found);
-    if (type != NULL && !PyType_Check(type)) {
-        Py_CLEAR(type);
+/* Enters one of the types wanted. 1 if it is there, 0 if not, -1 with an exception set. */
+static int refresh_wanted(PyObject *modules, size_t i) {
+    PyTypeObject *found;
+    int result = bb_imported_type(modules, wanted[i].module, wanted[i].name, &found);
+    if (result != 1) {
+        return result;
     }
-    PyErr_Clear(); /* a module half imported has it later */
-    return (PyTypeObject *)type;
+    PyTypeObject *type = wanted[i].base ? found->tp_base : found;
+    Py_ssize_t expected = bb_stdlib_basic_size(wanted[i].kind);
+    if (expected == 0 || expected == type->tp_basicsize) {
+        if (wanted[i].kind == BB_TIMEZONE && bb_timezone_prepare(type) < 0) {
+            result = -1;
+        } else {
+            enter(type, wanted[i].kind);
+        }
+    }
+    Py_DECREF(found);
+    return result;
 }
 
 static int refresh_stdlib(PyObject *modules) {
     int added = 0;
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        if (wanted[i].done) {
-            continue;
+        int result = wanted[i].done ? 0 : refresh_wanted(modules, i);
+        if (result < 0) {
+            return -1;
         }
-        PyTypeObject *found = module_type(modules, wanted[i].module, wanted[i].name);
-        if (found == NULL) {
-            continue;
-        }
-        PyTypeObject *type = wanted[i].base ? found->tp_base : found;
-        Py_ssize_t expected = bb_stdlib_basic_size(wanted[i].kind);
-        if (!bb_type_is_class(type) && (expected == 0 || expected == type->tp_basicsize)) {
-            enter(type, wanted[i].kind);
-            if (wanted[i].kind == BB_TIMEZONE) {
-                bb_timezone_prepare(type);
-            }
-        }
-        Py_DECREF(found);
-        wanted[i].done = added = 1;
+        wanted[i].done |= result;
+        added |= result;
     }
     return added;
 }
 
+/* EnumType is a class that Python code made, and none of its layout matters. */
 static int refresh_enum(PyObject *modules) {
+    PyObject *module;
     if (enum_metatype != NULL) {
         return 0;
     }
-    PyTypeObject *metatype = module_type(modules, "enum", "EnumType");
-    __atomic_store_n(&enum_metatype, metatype, __ATOMIC_RELEASE); /* and keeps the reference */
-    return metatype != NULL;
+    int found = bb_imported(modules, "enum", &module);
+    if (found != 1) {
+        return found;
+    }
+    PyObject *metatype = PyObject_GetAttrString(module, "EnumType");
+    Py_DECREF(module);
+    if (metatype == NULL) {
+        return bb_not_there();
+    }
+    if (!PyType_Check(metatype)) {
+        Py_DECREF(metatype);
+        return 0;
+    }
+    __atomic_store_n(&enum_metatype, (PyTypeObject *)metatype, __ATOMIC_RELEASE);
+    return 1;
 }
 
 static int refresh_numpy(PyObject *modules) {
     static int done = 0;
-    bb_numpy_types types;
-    if (done || !bb_numpy_prepare(modules, &types)) {
-        return 0;
+    bb_numpy_types types = {0};
+    int found = done ? 0 : bb_numpy_prepare(modules, &types);
+    if (found == 1) {
+        enter(types.array, BB_ARRAY);
+        enter(types.scalar, BB_OBJECT);
+        enter(types.dtype, BB_DTYPE);
+        enter(types.record, BB_VOID);
+        enter(types.text, BB_NUMPY_STR);
+        enter(types.boolean, BB_NOT_DATA);
+        done = 1;
     }
-    enter(types.array, BB_ARRAY);
-    enter(types.scalar, BB_OBJECT);
-    enter(types.dtype, BB_DTYPE);
-    enter(types.record, BB_VOID);
-    enter(types.text, BB_NUMPY_STR);
-    enter(types.boolean, BB_NOT_DATA);
-    done = 1;
-    return 1;
+    return found;
 }
 
 static int refresh(PyObject *modules) {
-    int added = refresh_stdlib(modules);
-    added |= refresh_enum(modules);
-    added |= refresh_numpy(modules);
-    if (added) {
-        bb_types_forget();
+    int (*const steps[])(PyObject *) = {refresh_stdlib, refresh_enum, refresh_numpy};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        int result = steps[i](modules);
+        if (result != 0) {
+            bb_types_forget();
+        }
+        if (result < 0) {
+            return -1;
+        }
     }
     return bb_sizers_refresh(modules);
 }
@@ -282,8 +296,8 @@ int bb_known_refresh(void) {
         __atomic_test_and_set(&busy, __ATOMIC_ACQUIRE)) {
         return 0;
     }
-    int result = refresh(modules);
-    __atomic_store_n(&modules_met, result == 1 ? -1 : count, __ATOMIC_RELAXED);
+    int result = refresh(modules); /* 1 or -1: something has to be asked for again */
+    __atomic_store_n(&modules_met, result == 0 ? count : -1, __ATOMIC_RELAXED);
     __atomic_clear(&busy, __ATOMIC_RELEASE);
     return result < 0 ? -1 : 0;
 }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "sizing_imports.h"
 #include "sizing_inline.h"
 #include "sizing_rules.h"
 #include "sizing_walk.h"
@@ -299,22 +300,27 @@ void bb_numpy_str_blocks(PyObject *object, bb_tally *tally) {
 /* Decides by a data type of 7 bytes an item which of the two layouts is there. 1 if one is. */
 static int check_layout(PyObject *numpy) {
     PyObject *sample = PyObject_CallMethod(numpy, "dtype", "s", "S7");
+    if (sample == NULL) {
+        return bb_not_there();
+    }
     int known = 0;
-    if (sample != NULL && Py_TYPE(sample)->tp_basicsize >= (Py_ssize_t)sizeof(dtype_1)) {
+    if (Py_TYPE(sample)->tp_basicsize >= (Py_ssize_t)sizeof(dtype_1)) {
         numpy_2 = Py_TYPE(sample)->tp_basicsize >= (Py_ssize_t)sizeof(dtype_2) &&
                   ((dtype_2 *)sample)->item_nbytes == 7;
         known = numpy_2 || ((dtype_1 *)sample)->item_nbytes == 7;
     }
-    Py_XDECREF(sample);
+    Py_DECREF(sample);
     return known;
 }
 
-static void find_shared_dtypes(PyObject *numpy) {
+static int find_shared_dtypes(PyObject *numpy) {
     for (const char *letter = SHARED_LETTERS; *letter != 0; letter++) {
         const char text[2] = {*letter, 0};
         PyObject *dtype = PyObject_CallMethod(numpy, "dtype", "s", text);
         if (dtype == NULL) {
-            PyErr_Clear();
+            if (bb_not_there() < 0) {
+                return -1;
+            }
             continue;
         }
         int number = dtype_number(dtype);
@@ -323,43 +329,48 @@ static void find_shared_dtypes(PyObject *numpy) {
         }
         Py_DECREF(dtype);
     }
-}
-
-/* A type that NumPy has, if its objects are as large as they have to be. */
-static PyTypeObject *type_named(PyObject *numpy, const char *name, size_t nbytes) {
-    PyObject *type = PyObject_GetAttrString(numpy, name);
-    if (type != NULL && (!PyType_Check(type) || bb_type_is_class((PyTypeObject *)type) ||
-                         ((PyTypeObject *)type)->tp_basicsize < (Py_ssize_t)nbytes)) {
-        Py_CLEAR(type);
-    }
-    PyErr_Clear(); /* half imported: next time */
-    return (PyTypeObject *)type;
-}
-
-static int prepare(PyObject *numpy, bb_numpy_types *types) {
-    types->array = type_named(numpy, "ndarray", sizeof(array_object));
-    types->scalar = type_named(numpy, "generic", sizeof(PyObject));
-    types->dtype = type_named(numpy, "dtype", sizeof(PyObject));
-    types->record = type_named(numpy, "void", sizeof(void_object));
-    types->text = type_named(numpy, "str_", sizeof(text_object));
-    types->boolean = type_named(numpy, "bool_", sizeof(PyObject));
-    if (types->array == NULL || types->scalar == NULL || types->dtype == NULL ||
-        types->record == NULL || types->text == NULL || types->boolean == NULL ||
-        !check_layout(numpy)) {
-        return 0;
-    }
-    find_shared_dtypes(numpy);
     return 1;
 }
 
-int bb_numpy_prepare(PyObject *modules, bb_numpy_types *types) {
-    PyObject *numpy = PyDict_GetItemString(modules, "numpy");
-    if (numpy == NULL) {
-        return 0;
+/* A type that NumPy has, if its objects are as large as they have to be. */
+static int find_type(PyObject *numpy, const char *name, size_t nbytes, PyTypeObject **type) {
+    int found = bb_type_of(numpy, name, type);
+    if (found == 1 && (*type)->tp_basicsize < (Py_ssize_t)nbytes) {
+        Py_CLEAR(*type);
+        found = 0;
     }
-    Py_INCREF(numpy);
-    int prepared = prepare(numpy, types);
-    PyErr_Clear();
+    return found;
+}
+
+static int find_types(PyObject *numpy, bb_numpy_types *types) {
+    const struct {
+        const char *name;
+        size_t nbytes;
+        PyTypeObject **type;
+    } wanted[] = {
+        {"ndarray", sizeof(array_object), &types->array},
+        {"generic", sizeof(PyObject), &types->scalar},
+        {"dtype", sizeof(PyObject), &types->dtype},
+        {"void", sizeof(void_object), &types->record},
+        {"str_", sizeof(text_object), &types->text},
+        {"bool_", sizeof(PyObject), &types->boolean},
+    };
+    int found = 1;
+    for (size_t i = 0; found == 1 && i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        found = find_type(numpy, wanted[i].name, wanted[i].nbytes, wanted[i].type);
+    }
+    return found;
+}
+
+int bb_numpy_prepare(PyObject *modules, bb_numpy_types *types) {
+    PyObject *numpy;
+    int found = bb_imported(modules, "numpy", &numpy);
+    if (found != 1) {
+        return found;
+    }
+    found = find_types(numpy, types);
+    found = found == 1 ? check_layout(numpy) : found;
+    found = found == 1 ? find_shared_dtypes(numpy) : found;
     Py_DECREF(numpy);
-    return prepared;
+    return found;
 }

@@ -31,7 +31,7 @@ typedef struct bb_numpy_types {
 } bb_numpy_types;
 
 /* 1 if NumPy is imported and its layout is known; the types live as long as the process. 0 if not.
- * Never with an exception set. */
+ * -1 with an exception set. */
 int bb_numpy_prepare(PyObject *modules, bb_numpy_types *types);
 
 #endif

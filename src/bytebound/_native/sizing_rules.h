@@ -133,7 +133,7 @@ Py_ssize_t bb_stdlib_basic_size(bb_kind kind);
 /* -1 with an exception set. Called once, when the module is imported. */
 int bb_builtin_prepare(void);
 
-/* Called when datetime.timezone has become known; never leaves an exception. */
-void bb_timezone_prepare(PyTypeObject *timezone);
+/* Called when datetime.timezone becomes known. -1 with an exception set. */
+int bb_timezone_prepare(PyTypeObject *timezone);
 
 #endif

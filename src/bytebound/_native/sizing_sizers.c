@@ -1,6 +1,7 @@
 /* See sizing_sizers.h. */
 #include "sizing_sizers.h"
 
+#include "sizing_imports.h"
 #include "sizing_known.h"
 #include "sizing_types.h"
 
@@ -139,14 +140,16 @@ static int enter_library(const char *name) {
 int bb_sizers_refresh(PyObject *modules) {
     int again = 0;
     for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
-        if (libraries[i].done || PyDict_GetItemString(modules, libraries[i].name) == NULL) {
-            continue;
+        PyObject *module;
+        int result = libraries[i].done ? 0 : bb_imported(modules, libraries[i].name, &module);
+        if (result == 1) {
+            Py_DECREF(module);
+            result = enter_library(libraries[i].name);
+            libraries[i].done = result == 0;
         }
-        int result = enter_library(libraries[i].name);
         if (result < 0) {
             return -1;
         }
-        libraries[i].done = !result;
         again |= result;
     }
     return again;

@@ -2,6 +2,7 @@
 #include <Python.h>
 #include <datetime.h>
 
+#include "sizing_imports.h"
 #include "sizing_inline.h"
 #include "sizing_layout.h"
 #include "sizing_rules.h"
@@ -177,9 +178,9 @@ void bb_time_visit(bb_walk *walk, PyObject *object, Py_ssize_t Py_UNUSED(next)) 
 
 static PyObject *utc; /* datetime.timezone.utc */
 
-void bb_timezone_prepare(PyTypeObject *timezone) {
+int bb_timezone_prepare(PyTypeObject *timezone) {
     utc = PyObject_GetAttrString((PyObject *)timezone, "utc");
-    PyErr_Clear();
+    return utc == NULL ? bb_not_there() : 0;
 }
 
 int bb_timezone_is_utc(PyObject *object) {

@@ -92,7 +92,7 @@ void bb_tally_taken(bb_tally *tally, Py_ssize_t nbytes) {
 #endif
 
 void bb_tally_blocks(bb_tally *tally, Py_ssize_t nbytes, Py_ssize_t count) {
-    bb_tally one = {0, 0, tally->rounded};
+    bb_tally one = {.rounded = tally->rounded};
     bb_tally_block(&one, nbytes);
     Py_ssize_t all;
     if (__builtin_mul_overflow(one.nbytes, count, &all)) {

@@ -25,6 +25,7 @@ typedef struct bb_tally {
     Py_ssize_t nbytes;
     Py_ssize_t fraction; /* in 65536ths of a byte, on top of nbytes */
     int rounded;
+    int failed; /* a size could not be learned for want of memory */
 } bb_tally;
 
 /* Which allocator serves Python objects. Called once, when the module is imported. */

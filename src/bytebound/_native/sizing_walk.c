@@ -107,7 +107,7 @@ static int is_stopped(bb_walk *walk, PyObject *object) {
 
 /* A leaf, with the blocks that a str may have beside its own. */
 static void charge_leaf(bb_walk *walk, PyObject *object, Py_ssize_t nbytes) {
-    bb_tally tally = {0, 0, walk->request->rounded};
+    bb_tally tally = {.rounded = walk->request->rounded};
     bb_tally outside = {0};
     if (tally.rounded && Py_TYPE(object) == &PyUnicode_Type) {
         bb_str_blocks(object, &outside);
@@ -155,7 +155,7 @@ void bb_walk_visit(bb_walk *walk, PyObject *object) {
 void bb_walk_visit_memory(bb_walk *walk, uintptr_t address, Py_ssize_t nbytes) {
     const void *identity = (const void *)(address & ~(uintptr_t)1); /* the set keeps that bit */
     if (identity != NULL && nbytes > 0 && is_new(walk, identity)) {
-        bb_tally tally = {0, 0, walk->request->rounded};
+        bb_tally tally = {.rounded = walk->request->rounded};
         bb_tally_raw_block(&tally, nbytes);
         bb_walk_charge(walk, identity, &tally);
     }
@@ -273,7 +273,7 @@ static PyObject *ask_sizer(bb_walk *walk, PyObject *object, PyObject *function) 
             Py_CLEAR(referents);
         }
         if (referents != NULL) {
-            bb_tally tally = {0, 0, walk->request->rounded};
+            bb_tally tally = {.rounded = walk->request->rounded};
             bb_tally_block(&tally, nbytes);
             bb_walk_charge(walk, object, &tally);
         }
