@@ -60,9 +60,7 @@ def change_attributes(held: Attributes, number: int) -> None:
     held.two = {number: [number]}  # type: ignore[attr-defined]
     if number % 5 == 0:
         del held.two  # type: ignore[attr-defined]
-    if number % 50 == 0:
-        held.__dict__ = {"one": [number]}
-    elif number % 10 == 0:
+    if number % 10 == 0:
         vars(held)["three"] = [number]
 
 
@@ -93,14 +91,15 @@ def contend(name: str) -> None:
 
     def guard(work: Callable[[int], object]) -> None:
         number = 0
-        try:
-            while not over.is_set():
-                number += 1
+        while not over.is_set():
+            number += 1
+            try:
                 work(number)
-        except (IndexError, KeyError, AttributeError, RuntimeError):
-            guard(work)  # the changes get into each other's way
-        except BaseException as error:
-            failures.append(error)
+            except (IndexError, KeyError, AttributeError, RuntimeError):
+                continue  # the changes get into each other's way
+            except BaseException as error:
+                failures.append(error)
+                return
 
     def measure(number: int) -> None:
         size = sizeof(other, held)
