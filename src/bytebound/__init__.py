@@ -1,9 +1,10 @@
 """Bounded data structures that count every byte."""
 
 from bytebound._native.budget import Budget
+from bytebound._native.container import Audit
 from bytebound._native.errors import BudgetExceededError, EntryTooLargeError
 from bytebound._native.lru import LRUCache
-from bytebound._native.mapping import Audit, CacheStats
+from bytebound._native.mapping import CacheStats
 from bytebound._native.sizing import MemoryBlock, register_sizer, sizeof
 from bytebound._native.tracker import SizeTracker
 

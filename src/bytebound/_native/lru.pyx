@@ -7,6 +7,7 @@ cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport uint32_t, uint64_t
 
+from bytebound._native.container cimport set_attributes
 from bytebound._native.core cimport (
     BB_CLEARED,
     BB_DELETED,
@@ -43,29 +44,27 @@ from bytebound._native.core cimport (
 )
 from bytebound._native.lru_base cimport (
     MAX_RESTARTS,
-    SIZE_BY_CALL,
-    SIZE_DEEP,
-    SIZE_SHARED,
     LRUBase,
-    bb_cache_traverse_locked,
+    bb_container_traverse_locked,
     bb_drop_taken,
+    bb_install_lru_slots,
+    bb_share_entries,
+    charge_of,
+    find,
+)
+from bytebound._native.mapping cimport WALK_KEYS, WALK_VALUES
+from bytebound._native.measuring cimport SIZE_BY_CALL, SIZE_DEEP, SIZE_SHARED, checked_size
+from bytebound._native.sizing cimport register_container
+from bytebound._native.support cimport (
     bb_hash,
-    bb_install_slots,
     bb_lock,
     bb_publish,
     bb_python_allocator,
-    bb_share_entries,
     bb_steal,
     bb_unlock,
-    charge_of,
-    checked_size,
     decref,
-    find,
     incref,
-    set_attributes,
 )
-from bytebound._native.mapping cimport WALK_KEYS, WALK_VALUES
-from bytebound._native.sizing cimport register_container
 
 from bytebound._native.units import MAX_SIZE as _MAX_SIZE
 
@@ -655,11 +654,11 @@ cdef int clear_references(PyObject *self) noexcept:
 
 cdef install_slots():
     cdef LRUCache probe = LRUCache.__new__(LRUCache)
-    bb_install_slots(
+    bb_install_lru_slots(
         <PyTypeObject *> LRUCache, <char *> &probe.lru - <char *> <PyObject *> probe,
         <char *> &probe.mutex - <char *> <PyObject *> probe, clear_references,
     )
-    register_container(LRUCache, bb_cache_traverse_locked)
+    register_container(LRUCache, bb_container_traverse_locked)
 
 
 install_slots()

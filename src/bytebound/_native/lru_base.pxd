@@ -1,57 +1,24 @@
-cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport uint32_t, uint64_t
 
-from bytebound._native.budget cimport Budget
-from bytebound._native.core cimport (
-    bb_allocator,
-    bb_budget_totals,
-    bb_found,
-    bb_lru,
-    bb_lru_batch,
-    bb_reason,
-    bb_refusal,
-    bb_status,
-)
+from bytebound._native.core cimport bb_found, bb_lru, bb_lru_batch, bb_reason
 from bytebound._native.mapping cimport BoundedMapping
+from bytebound._native.measuring cimport SIZE_BY_CALL, Sizing
 from bytebound._native.sizing cimport bb_root_nbytes, visitproc
-
-
-cdef extern from "Python.h":
-    # For borrowed pointers, which take no part in Cython's own reference counting.
-    void incref "Py_INCREF" (PyObject *object)
-    void decref "Py_DECREF" (PyObject *object)
-    int PyObject_RichCompareBool(PyObject *left, PyObject *right, int operation) except -1
 
 
 cdef extern from "lru_support.h":
     ctypedef int (*inquiry)(PyObject *)
-    ctypedef struct bb_mutex:
-        pass
 
     const uint32_t BB_ASK
-    void bb_lock(bb_mutex *mutex)
-    void bb_unlock(bb_mutex *mutex)
-    Py_hash_t bb_hash(PyObject *key) except -1
-    object bb_steal(PyObject *object)
-    bb_allocator bb_python_allocator()
-    void bb_publish(PyTypeObject *type, const char *name)
     uint32_t bb_find(const bb_lru *self, PyObject *key, Py_hash_t hash_value)
     void bb_drop_taken(bb_lru *taken)
     void bb_share_entries(const bb_lru *copy)
     void bb_notify(PyObject *callback, PyObject *key, PyObject *value, PyObject *reason)
-    int bb_collect_part(void *found, const void *identity, Py_ssize_t nbytes) noexcept
-    int bb_cache_traverse_locked(PyObject *self, visitproc visit, void *argument) noexcept
-    void bb_install_slots(
+    int bb_container_traverse_locked(PyObject *self, visitproc visit, void *argument) noexcept
+    void bb_install_lru_slots(
         PyTypeObject *type, Py_ssize_t lru_offset, Py_ssize_t mutex_offset, inquiry clear
     )
-
-
-cdef enum Sizing:
-    SIZE_DEEP
-    SIZE_SHALLOW
-    SIZE_SHARED
-    SIZE_BY_CALL
 
 
 # How often an operation starts over because Python code that it called changed the cache.
@@ -59,20 +26,11 @@ cdef enum:
     MAX_RESTARTS = 1000
 
 
-cdef uint64_t checked_size(size, str what) except? 0xFFFFFFFFFFFFFFFF
-cdef int set_attributes(cache, state) except -1
-
-
 cdef class LRUBase(BoundedMapping):
     cdef bb_lru lru
-    cdef bb_mutex mutex
     cdef Sizing sizing
-    cdef bint ready
     cdef readonly object sizer
     cdef readonly object on_evict
-    cdef readonly object name
-    cdef readonly Budget budget
-    cdef object __weakref__
 
     cdef int configure(
         self, max_bytes, max_items, sizer, on_evict, budget, bint charge_overhead, name
@@ -85,10 +43,7 @@ cdef class LRUBase(BoundedMapping):
     cdef object pair_at(self, uint32_t index)
     cdef object remeasure_with(self, key, bb_found *found)
     cdef object recharge_at(self, uint32_t index, uint64_t charge, bb_found *found)
-    cdef bb_budget_totals totals(self)
     cdef list entries(self, uint64_t *payload)
-    cdef object error_of(self, bb_status status, const bb_refusal *refusal)
-    cdef int check_ready(self) except -1
     cdef object too_large(self, uint64_t charge, size_t parts=*)
 
 

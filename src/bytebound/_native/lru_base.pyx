@@ -4,16 +4,13 @@
 """What a byte-bounded LRU does besides serving entries: bounds, measuring, records, copies."""
 
 cimport cython
-from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.object cimport PyObject, Py_EQ
 from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from bytebound._native.budget cimport Budget, budget_exceeded
+from bytebound._native.container cimport REASONS, check_callback, set_attributes
 from bytebound._native.core cimport (
     BB_BUDGET,
-    BB_CHANGED,
-    BB_LRU_CHARGE_MAX,
     BB_LRU_GIVEN,
     BB_OK,
     BB_OVER_BUDGET,
@@ -26,7 +23,6 @@ from bytebound._native.core cimport (
     bb_budget_reset_peak,
     bb_budget_totals,
     bb_found,
-    bb_found_clear,
     bb_found_free,
     bb_found_init,
     bb_lru,
@@ -56,65 +52,32 @@ from bytebound._native.core cimport (
     bb_reason,
     bb_refusal,
     bb_status,
-    bb_status_text,
 )
-from bytebound._native.sizing cimport measure as measure_objects, measure_each
+from bytebound._native.measuring cimport (
+    SIZE_SHARED,
+    Sizing,
+    checked_items,
+    collect_parts,
+    entry_too_large,
+    measure_together,
+    sizing_of,
+)
+from bytebound._native.sizing cimport measure as measure_objects
+from bytebound._native.support cimport (
+    PyObject_RichCompareBool,
+    PySequence_Fast_ITEMS,
+    bb_hash,
+    bb_lock,
+    bb_python_allocator,
+    bb_steal,
+    bb_unlock,
+    decref,
+    incref,
+)
 
-from operator import index as to_index
-
-from bytebound._native.errors import EntryTooLargeError
-from bytebound._native.mapping import Audit, CacheStats
+from bytebound._native.container import Audit
+from bytebound._native.mapping import CacheStats
 from bytebound._native.units import parse_size
-
-
-cdef extern from "Python.h":
-    PyObject **PySequence_Fast_ITEMS(object sequence)
-
-
-cdef dict SIZERS = {"deep": SIZE_DEEP, "shallow": SIZE_SHALLOW, "shared": SIZE_SHARED}
-cdef tuple REASONS = ("size", "items", "budget", "trimmed", "replaced", "deleted", "cleared")
-
-
-cdef uint64_t checked_size(size, str what) except? 0xFFFFFFFFFFFFFFFF:
-    cdef int overflow = 0
-    cdef int64_t quick
-    if type(size) is int:
-        quick = PyLong_AsLongLongAndOverflow(size, &overflow)
-        if quick >= 0 and not overflow and <uint64_t> quick <= BB_LRU_CHARGE_MAX:
-            return quick
-    try:
-        size = to_index(size)
-    except TypeError:
-        raise TypeError(
-            f"{what} must be an int number of bytes, not {type(size).__name__}: {size!r}"
-        ) from None
-    if size < 0:
-        raise ValueError(f"{what} must not be negative")
-    if size > BB_LRU_CHARGE_MAX:
-        raise OverflowError(f"{what} must be at most {BB_LRU_CHARGE_MAX} bytes, and is more")
-    return size
-
-
-cdef uint32_t checked_items(max_items) except? 0:
-    if max_items is None:
-        return UINT32_MAX
-    try:
-        max_items = to_index(max_items)
-    except TypeError:
-        raise TypeError(
-            f"max_items must be an int or None, not {type(max_items).__name__}: {max_items!r}"
-        ) from None
-    if max_items < 1:
-        raise ValueError("max_items must be at least 1 or None")
-    return min(max_items, UINT32_MAX)  # no memory holds so many
-
-
-cdef int set_attributes(cache, state) except -1:
-    """Restore what a subclass's own state, as object.__getstate__ gives it, says."""
-    attributes, slots = state if isinstance(state, tuple) else (state, None)
-    for name, value in {**(attributes or {}), **(slots or {})}.items():
-        setattr(cache, name, value)
-    return 0
 
 
 @cython.no_gc_clear
@@ -122,40 +85,20 @@ cdef class LRUBase(BoundedMapping):
     """The state of an LRU cache and everything about it that is not a hot path."""
 
     def __cinit__(self, *args, **kwargs):
-        self.ready = False
         bb_lru_init(&self.lru, bb_python_allocator(), 0, UINT32_MAX, True, NULL)
+        self.own = &self.lru.budget
 
     cdef int configure(
         self, max_bytes, max_items, sizer, on_evict, budget, bint charge_overhead, name
     ) except -1:
         cdef uint64_t limit = parse_size(max_bytes)
         cdef uint32_t max_count = checked_items(max_items)
-        cdef Sizing sizing = SIZE_BY_CALL
-        if isinstance(sizer, str):
-            if sizer not in SIZERS:
-                raise ValueError(
-                    f'sizer must be "deep", "shallow", "shared" or a callable, not {sizer!r}'
-                )
-            sizing = SIZERS[sizer]
-        elif not callable(sizer):
-            raise TypeError(
-                f'sizer must be "deep", "shallow", "shared" or a callable, '
-                f"not {type(sizer).__name__}"
-            )
-        if on_evict is not None and not callable(on_evict):
-            raise TypeError(f"on_evict must be callable or None, not {type(on_evict).__name__}")
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"name must be a str or None, not {type(name).__name__}")
-        if budget is not None and not isinstance(budget, Budget):
-            raise TypeError(f"budget must be a Budget or None, not {type(budget).__name__}")
-        if self.ready:
-            raise RuntimeError("this cache is initialised already; use resize() to change bounds")
-        self.ready = True
+        cdef Sizing sizing = sizing_of(sizer)
+        check_callback(on_evict, "on_evict")
+        self.join(budget, name)
         self.sizing = sizing
         self.sizer = sizer
         self.on_evict = on_evict
-        self.budget = budget
-        self.name = name
         bb_lru_init(
             &self.lru, bb_python_allocator(), limit, max_count, charge_overhead,
             &self.budget.core if budget is not None else NULL,
@@ -169,30 +112,16 @@ cdef class LRUBase(BoundedMapping):
     cdef uint64_t measure(self, PyObject *key, PyObject *value) except? 0xFFFFFFFFFFFFFFFF:
         """charge_of, for what takes a call."""
         cdef PyObject *pair[2]
-        if self.sizing == SIZE_BY_CALL:
-            return checked_size(self.sizer(<object>key, <object>value), "a sizer's result")
         pair[0] = key
         pair[1] = value
-        return measure_objects(
-            pair, 2, self.sizing == SIZE_DEEP, min(self.lru.budget.limit, BB_LRU_CHARGE_MAX)
-        )
+        return measure_together(self.sizing, self.sizer, pair, 2, self.lru.budget.limit)
 
     cdef int collect(self, PyObject *key, PyObject *value, bb_found *found) except -1:
-        """Find what an entry is made of, or enough of it to pass the bound.
-
-        May run Python code, so no lock is held.
-        """
+        """Find what an entry is made of. May run Python code, so no lock is held."""
         cdef PyObject *pair[2]
         pair[0] = key
         pair[1] = value
-        bb_found_clear(found)
-        found.most = min(self.lru.budget.limit, BB_LRU_CHARGE_MAX)
-        try:
-            measure_each(pair, 2, bb_collect_part, found)
-        except OverflowError:
-            if found.nbytes <= found.most:
-                raise
-        return 0
+        return collect_parts(pair, 2, self.lru.budget.limit, found)
 
     # ---- what the hot paths leave to us ----
 
@@ -265,34 +194,16 @@ cdef class LRUBase(BoundedMapping):
             )
         return 0
 
-    cdef object error_of(self, bb_status status, const bb_refusal *refusal):
-        if status == BB_OVER_BUDGET:
-            return budget_exceeded(self.budget, refusal)
-        if status == BB_CHANGED:
-            return RuntimeError("an entry entered or left the cache during iteration")
-        return MemoryError(bb_status_text(status).decode())
-
-    cdef int check_ready(self) except -1:
-        if not self.ready:
-            raise RuntimeError(f"{type(self).__name__} was not initialised: call its __init__")
-        return 0
-
     cdef object too_large(self, uint64_t charge, size_t parts=0):
-        cdef uint64_t size = charge & ~BB_LRU_GIVEN
-        cdef uint64_t limit = self.lru.budget.limit
-        cdef uint64_t overhead = bb_lru_overhead_for(1)
-        stopped_early = (
-            self.sizing in (SIZE_DEEP, SIZE_SHARED) and size == charge and size > limit
-        )
+        cdef uint64_t overhead = 0
         self.check_ready()
         if self.sizing == SIZE_SHARED:
             overhead = bb_lru_shared_overhead_for(parts)
-        structure = f" and {overhead} bytes of structure" if self.lru.charge_overhead else ""
-        return EntryTooLargeError(
-            f"an entry of {'at least ' if stopped_early else ''}{size} bytes{structure} "
-            f"cannot fit into max_bytes={limit}",
-            size,
-            limit,
+        elif self.lru.charge_overhead:
+            overhead = bb_lru_overhead_for(1)
+        return entry_too_large(
+            "an entry", self.sizing, charge & ~BB_LRU_GIVEN, charge & BB_LRU_GIVEN != 0,
+            overhead, self.lru.budget.limit,
         )
 
     cdef object pair_at(self, uint32_t index):
@@ -312,11 +223,6 @@ cdef class LRUBase(BoundedMapping):
     # ---- bounds ----
 
     @property
-    def max_bytes(self):
-        """int: The bound, in bytes."""
-        return self.totals().limit
-
-    @property
     def max_items(self):
         """int or None: The bound on entries."""
         return None if self.lru.max_count == UINT32_MAX else self.lru.max_count
@@ -327,14 +233,6 @@ cdef class LRUBase(BoundedMapping):
         return self.lru.charge_overhead
 
     @property
-    def nbytes(self):
-        """int: Bytes charged now; never above `max_bytes`.
-
-        `payload_nbytes`, and `overhead_nbytes` where overhead is charged.
-        """
-        return self.totals().total
-
-    @property
     def payload_nbytes(self):
         """int: Bytes that keys and values measured."""
         return self.lru.payload
@@ -343,18 +241,6 @@ cdef class LRUBase(BoundedMapping):
     def overhead_nbytes(self):
         """int: Bytes of the cache's own tables."""
         return self.lru.overhead
-
-    @property
-    def peak_nbytes(self):
-        """int: The most `nbytes` has been, since `reset_stats`."""
-        return self.totals().peak
-
-    cdef bb_budget_totals totals(self):
-        cdef bb_budget_totals totals
-        bb_lock(&self.mutex)
-        totals = bb_budget_read(&self.lru.budget)
-        bb_unlock(&self.mutex)
-        return totals
 
     def resize(self, max_bytes=..., max_items=...):
         """Change the bounds; evicts at once what no longer fits, oldest first.

@@ -1,17 +1,12 @@
 /*
- * The parts of LRUCache that Cython cannot say: the native half of a lookup,
- * and the type slots through which the collector and deallocation see entries.
- *
- * The slots are wrapped around those that Cython generates. A dying cache drops
- * its entries itself, after its weak references are cleared and while its reference count
- * is zero, so that no value's finaliser can reach it; and through the trash can, so
- * that a chain of caches is freed without recursion.
+ * The parts of LRUCache that Cython cannot say: the native half of a lookup, and
+ * how the collector and deallocation reach the entries.
  */
 #ifndef BYTEBOUND_LRU_SUPPORT_H
 #define BYTEBOUND_LRU_SUPPORT_H
 
 #include "bytebound/lru.h"
-#include "support.h"
+#include "container_support.h"
 
 #define BB_ASK UINT32_MAX
 
@@ -64,21 +59,6 @@ static inline void bb_share_entries(const bb_lru *copy) {
     }
 }
 
-/* A visitor for the walk: adds each object charged to a bb_found. -1 without memory, and to
- * stop when there is more than was asked for. */
-static inline int bb_collect_part(void *context, const void *identity, Py_ssize_t nbytes) {
-    bb_found *found = context;
-    if (!bb_found_add(found, (uintptr_t)identity, (uint64_t)nbytes)) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    if (found->nbytes > found->most) {
-        PyErr_SetString(PyExc_OverflowError, "there is more than was asked for");
-        return -1;
-    }
-    return 0;
-}
-
 /* An eviction callback's exception belongs to nobody: the operation stands. */
 static inline void bb_notify(PyObject *callback, PyObject *key, PyObject *value, PyObject *reason) {
     PyObject *result = PyObject_CallFunctionObjArgs(callback, key, value, reason, NULL);
@@ -88,55 +68,30 @@ static inline void bb_notify(PyObject *callback, PyObject *key, PyObject *value,
     Py_XDECREF(result);
 }
 
-/* ---- type slots ---- */
+/* ---- what the type slots of container_support.h are told ---- */
 
 static Py_ssize_t bb_lru_offset; /* of the bb_lru inside the object */
-static Py_ssize_t bb_mutex_offset;
-static destructor bb_generated_dealloc;
-static traverseproc bb_generated_traverse;
 
 static inline bb_lru *bb_lru_of(PyObject *self) {
     return (bb_lru *)((char *)self + bb_lru_offset);
 }
 
-static inline int bb_cache_traverse(PyObject *self, visitproc visit, void *arg) {
-    const int result = bb_visit_entries(bb_lru_of(self), visit, arg);
-    return result != 0 ? result : bb_generated_traverse(self, visit, arg);
+static inline int bb_visit_lru(PyObject *self, visitproc visit, void *arg) {
+    return bb_visit_entries(bb_lru_of(self), visit, arg);
 }
 
-static inline void bb_cache_dealloc(PyObject *self) {
-    PyObject_GC_UnTrack(self);
-    Py_TRASHCAN_BEGIN(self, bb_cache_dealloc)
-    PyObject_ClearWeakRefs(self);
+static inline void bb_drop_lru(PyObject *self) {
     bb_lru taken;
     bb_lru_take_all(bb_lru_of(self), &taken);
     bb_drop_taken(&taken);
     bb_lru_close(bb_lru_of(self));
-    bb_generated_dealloc(self);
-    Py_TRASHCAN_END
 }
 
-/* For whoever measures while other threads write: the collector's own traverse
- * takes no lock, because it stops them. `visit` must run no Python code. */
-static inline int bb_cache_traverse_locked(PyObject *self, visitproc visit, void *arg) {
-    bb_mutex *mutex = (bb_mutex *)((char *)self + bb_mutex_offset);
-    bb_lock(mutex);
-    const int result = bb_visit_entries(bb_lru_of(self), visit, arg);
-    bb_unlock(mutex);
-    return result;
-}
-
-/* `clear` breaks cycles: it drops entries and callbacks. */
-static inline void bb_install_slots(PyTypeObject *type, Py_ssize_t lru_offset,
-                                    Py_ssize_t mutex_offset, inquiry clear) {
+/* `clear` drops entries and callbacks. */
+static inline void bb_install_lru_slots(PyTypeObject *type, Py_ssize_t lru_offset,
+                                        Py_ssize_t mutex_offset, inquiry clear) {
     bb_lru_offset = lru_offset;
-    bb_mutex_offset = mutex_offset;
-    bb_generated_dealloc = type->tp_dealloc;
-    bb_generated_traverse = type->tp_traverse;
-    type->tp_dealloc = bb_cache_dealloc;
-    type->tp_traverse = bb_cache_traverse;
-    type->tp_clear = clear;
-    PyType_Modified(type);
+    bb_install_slots(type, (bb_contents){mutex_offset, bb_visit_lru, bb_drop_lru, clear});
 }
 
 #endif

@@ -1,3 +1,6 @@
+from bytebound._native.container cimport BoundedContainer
+
+
 # What an iterator over a mapping yields.
 cdef enum Walk:
     WALK_KEYS
@@ -5,5 +8,5 @@ cdef enum Walk:
     WALK_ITEMS
 
 
-cdef class BoundedMapping:
+cdef class BoundedMapping(BoundedContainer):
     pass

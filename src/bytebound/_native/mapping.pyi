@@ -9,6 +9,8 @@ from collections.abc import (
 from types import GenericAlias, MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
+from bytebound._native.container import BoundedContainer
+
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _K_co = TypeVar("_K_co", covariant=True)
@@ -49,12 +51,7 @@ class CacheStats(NamedTuple):
     @property
     def hit_ratio(self) -> float: ...
 
-class Audit(NamedTuple):
-    charged: int
-    measured: int
-    drift: int
-
-class BoundedMapping(Generic[_K, _V]):
+class BoundedMapping(BoundedContainer, Generic[_K, _V]):
     __hash__: ClassVar[None]  # type: ignore[assignment]
     @classmethod
     def __class_getitem__(cls, item: Any) -> GenericAlias: ...

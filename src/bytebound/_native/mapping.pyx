@@ -99,22 +99,6 @@ class CacheStats(namedtuple("CacheStats", (
         return self.hits / lookups if lookups else 0.0
 
 
-class Audit(namedtuple("Audit", ("charged", "measured", "drift"))):
-    """Every entry measured anew; all in bytes.
-
-    Attributes
-    ----------
-    charged : int
-        What the entries were charged when they were put.
-    measured : int
-        What they measure now. Sizes that were given with ``put(size=)`` count as given.
-    drift : int
-        ``measured - charged``: how much values grew or shrank since.
-    """
-
-    __slots__ = ()
-
-
 def _contents(mapping):
     """A dict of what a mapping held at one instant, whatever other threads do meanwhile."""
     if isinstance(mapping, BoundedMapping):
@@ -122,7 +106,7 @@ def _contents(mapping):
     return dict(mapping.items())
 
 
-cdef class BoundedMapping:
+cdef class BoundedMapping(BoundedContainer):
     """What the mappings of this package share, on top of their native methods."""
 
     __hash__ = None
@@ -202,6 +186,6 @@ cdef class BoundedMapping:
 
 
 MutableMapping.register(BoundedMapping)
-for record in (CacheKeysView, CacheValuesView, CacheItemsView, CacheStats, Audit):
+for record in (CacheKeysView, CacheValuesView, CacheItemsView, CacheStats):
     record.__module__ = "bytebound"
 del record

@@ -1,5 +1,5 @@
 from bytebound._native.core cimport bb_lru
-from bytebound._native.lru_base cimport bb_mutex
+from bytebound._native.support cimport bb_mutex
 
 
 cdef class SizeTracker:

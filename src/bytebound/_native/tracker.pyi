@@ -1,6 +1,6 @@
 from typing import Self, final
 
-from bytebound._native.mapping import Audit
+from bytebound._native.container import Audit
 
 @final
 class SizeTracker:

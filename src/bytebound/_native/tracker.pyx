@@ -37,29 +37,31 @@ from bytebound._native.core cimport (
     bb_status_text,
 )
 from bytebound._native.lru_base cimport (
-    bb_cache_traverse_locked,
-    bb_collect_part,
+    bb_container_traverse_locked,
     bb_drop_taken,
-    bb_install_slots,
+    bb_install_lru_slots,
+    bb_share_entries,
+)
+from bytebound._native.measuring cimport bb_collect_part
+from bytebound._native.sizing cimport measure, measure_each, register_container
+from bytebound._native.support cimport (
+    PySequence_Fast_ITEMS,
     bb_lock,
     bb_publish,
     bb_python_allocator,
-    bb_share_entries,
     bb_unlock,
     decref,
     incref,
 )
-from bytebound._native.sizing cimport measure, measure_each, register_container
 
 import reprlib
 
-from bytebound._native.mapping import Audit
+from bytebound._native.container import Audit
 
 
 cdef extern from "Python.h":
     PyObject *PyLong_FromSize_t(size_t number) except NULL
     size_t PyLong_AsSize_t(PyObject *number)
-    PyObject **PySequence_Fast_ITEMS(object sequence)
 
 
 cdef uint32_t find(SizeTracker self, PyObject *tracked) noexcept:
@@ -384,11 +386,11 @@ cdef int clear_references(PyObject *self) noexcept:
 
 cdef install_slots():
     cdef SizeTracker probe = SizeTracker.__new__(SizeTracker)
-    bb_install_slots(
+    bb_install_lru_slots(
         <PyTypeObject *> SizeTracker, <char *> &probe.lru - <char *> <PyObject *> probe,
         <char *> &probe.mutex - <char *> <PyObject *> probe, clear_references,
     )
-    register_container(SizeTracker, bb_cache_traverse_locked)
+    register_container(SizeTracker, bb_container_traverse_locked)
 
 
 install_slots()
