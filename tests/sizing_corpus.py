@@ -311,7 +311,7 @@ def _() -> object:
     return [tuple(range(n)) for n in range(1, 40)]
 
 
-class TupleSubclass(tuple):
+class TupleSubclass(tuple[object, ...]):
     pass
 
 
@@ -363,8 +363,8 @@ def _() -> object:
     return [popped, few, empty]
 
 
-class ListSubclass(list):
-    pass
+class ListSubclass(list[object]):
+    note: str
 
 
 @case("list, subclass")
@@ -398,14 +398,14 @@ def _() -> object:
 
 @case("deque, bounded")
 def _() -> object:
-    bounded = collections.deque(maxlen=100)
+    bounded: collections.deque[str] = collections.deque(maxlen=100)
     for _ in range(1000):
         bounded.append(fresh_text())
     return bounded
 
 
-class DequeSubclass(collections.deque):
-    pass
+class DequeSubclass(collections.deque[Any]):
+    note: str
 
 
 @case("deque, subclass")
@@ -430,7 +430,7 @@ def _() -> object:
 
 @case("dict, grown")
 def _() -> object:
-    grown = {}
+    grown: dict[str, None] = {}
     for _ in range(20_000):
         grown[fresh_text()] = None
     return grown
@@ -460,8 +460,8 @@ def _() -> object:
     return [vars(instance) for instance in instances]
 
 
-class DictSubclass(dict):
-    pass
+class DictSubclass(dict[str, Any]):
+    note: str
 
 
 @case("dict, subclass")
@@ -491,7 +491,7 @@ def _() -> object:
     return [frozenset(fresh_text() for _ in range(n)) for n in range(40)]
 
 
-class SetSubclass(set):
+class SetSubclass(set[str]):
     pass
 
 
@@ -510,8 +510,8 @@ def _() -> object:
     return ordered
 
 
-class OrderedSubclass(collections.OrderedDict):
-    pass
+class OrderedSubclass(collections.OrderedDict[str, Any]):
+    note: str
 
 
 @case("OrderedDict, subclass")
@@ -553,6 +553,9 @@ class Plain:
         self.value = value
         self.number = fresh_int()
 
+    def method(self) -> None:
+        pass
+
 
 @case("instance, inline values")
 def _() -> object:
@@ -571,7 +574,8 @@ def _() -> object:
 def _() -> object:
     instances = [Plain(fresh_text()) for _ in range(100)]
     for instance in instances:
-        vars(instance)[fresh_int()] = fresh_text()
+        attributes: dict[Any, Any] = vars(instance)
+        attributes[fresh_int()] = fresh_text()
     return instances
 
 
@@ -813,7 +817,7 @@ def _() -> object:
 
 @case("bound methods")
 def _() -> object:
-    return [Plain(fresh_text()).__init__, [fresh_text()].append, {fresh_text(): 1}.__len__]
+    return [Plain(fresh_text()).method, [fresh_text()].append, {fresh_text(): 1}.__len__]
 
 
 @case("iterators over containers")
@@ -964,7 +968,8 @@ def _() -> object:
 
 @case("ndarray, memory seen from a memoryview")
 def _() -> object:
-    return memoryview(np.arange(1000.0).reshape(10, 100))
+    exporter: Any = np.arange(1000.0).reshape(10, 100)
+    return memoryview(exporter)
 
 
 @case("ndarray, memory-mapped")
@@ -980,8 +985,8 @@ def _() -> object:
     return mmap.mmap(-1, 100_000)
 
 
-class ArraySubclass(np.ndarray):
-    pass
+class ArraySubclass(np.ndarray[Any, Any]):
+    note: str
 
 
 @case("ndarray, subclass")

@@ -72,6 +72,9 @@ def test_unhashable_and_equal_objects_are_told_apart() -> None:
 # What is not data.
 
 
+ANYTHING: Any = len
+
+
 def function() -> None:
     pass
 
@@ -118,9 +121,9 @@ NOT_DATA: dict[str, Callable[[], object]] = {
     "class method of a C type": lambda: dict.fromkeys,
     "method of a C type": lambda: str.upper,
     "slot of a C type": lambda: str.__len__,
-    "property": lambda: property(function),
-    "staticmethod": lambda: staticmethod(function),
-    "classmethod": lambda: classmethod(function),
+    "property": lambda: property(len),
+    "staticmethod": lambda: staticmethod(len),
+    "classmethod": lambda: classmethod(ANYTHING),
     "generic alias": lambda: list[int],
     "compiled pattern": lambda: re.compile(r"(a|b)+" + "c" * 100),
     "data type that NumPy has one of": lambda: np.dtype("float64"),

@@ -21,6 +21,7 @@ class Plain:
 
 class Slotted:
     __slots__ = ("one", "two")
+    two: Any
 
     def __init__(self) -> None:
         self.one: Any = None

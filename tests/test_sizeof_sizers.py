@@ -1,5 +1,6 @@
 """Types that hide memory: registered functions, and those that come with the package."""
 
+import functools
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -103,7 +104,7 @@ def test_a_later_function_replaces_an_earlier_one(register: Register) -> None:
 def test_many_may_be_registered(register: Register) -> None:
     classes = [type(f"Handle{number}", (), {}) for number in range(100)]
     for number, cls in enumerate(classes):
-        register(cls, lambda handle, number=number: (number, ()))
+        register(cls, functools.partial(lambda number, handle: (number, ()), number))
     assert sizeof(*(cls() for cls in classes)) == sum(range(100))
 
 

@@ -17,12 +17,16 @@ SECONDS = 0.6
 
 
 class Attributes:
+    two: Any
+
     def __init__(self) -> None:
         self.one: Any = [1]
 
 
 class Slots:
     __slots__ = ("one", "two")
+    one: Any
+    two: Any
 
 
 def change_list(held: list[Any], number: int) -> None:
@@ -57,9 +61,9 @@ def change_deque(held: deque[Any], number: int) -> None:
 
 def change_attributes(held: Attributes, number: int) -> None:
     held.one = [fresh_text()]
-    held.two = {number: [number]}  # type: ignore[attr-defined]
+    held.two = {number: [number]}
     if number % 5 == 0:
-        del held.two  # type: ignore[attr-defined]
+        del held.two
     if number % 10 == 0:
         vars(held)["three"] = [number]
 
@@ -132,6 +136,11 @@ def test_what_other_threads_change_may_be_measured(name: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def answer(nbytes: int) -> Callable[[object], tuple[int, tuple[()]]]:
+    """Make a sizer that always says the same."""
+    return lambda measured: (nbytes, ())
+
+
 def test_threads_measure_each_their_own() -> None:
     """The caches are a thread's own; classes and sizers are everyone's."""
     expected = sizeof([Attributes() for _ in range(100)])
@@ -150,7 +159,7 @@ def test_threads_measure_each_their_own() -> None:
 
     def register() -> None:
         for number in range(300):
-            register_sizer(Hidden, lambda hidden, number=number: (number + 1, ()))
+            register_sizer(Hidden, answer(number + 1))
             type("Fresh", (Hidden,), {})()
 
     threads = [threading.Thread(target=work) for work in (measure, measure, register, measure)]
