@@ -305,13 +305,13 @@ static void unlink_entry(bb_lru *self, uint32_t index, bb_reason reason, uint64_
     self->version++;
 }
 
-static bb_lru_removed describe(const bb_lru *self, uint32_t index, bb_reason reason,
-                               uint64_t released) {
+static bb_removed describe(const bb_lru *self, uint32_t index, bb_reason reason,
+                           uint64_t released) {
     const bb_lru_entry *entry = &self->entries[index];
-    return (bb_lru_removed){entry->key, entry->value, released, index, reason};
+    return (bb_removed){entry->key, entry->value, released, index, reason};
 }
 
-void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_lru_removed *removed) {
+void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_removed *removed) {
     uint64_t released = let_go(self, index);
     *removed = describe(self, index, reason, released);
     unlink_entry(self, index, reason, released);
@@ -335,38 +335,11 @@ static inline void prefetch_oldest(const bb_lru *self) {
 
 /* ---- making room ---- */
 
-static bool batch_push(bb_lru *self, bb_lru_batch *batch, bb_lru_removed removed) {
-    if (batch->count == batch->capacity) {
-        const size_t old_size = batch->capacity * sizeof(bb_lru_removed);
-        const bool inside = batch->items == batch->inline_items;
-        void *items = bb_resize(&self->allocator, inside ? NULL : batch->items,
-                                inside ? 0 : old_size, 2 * old_size);
-        if (items == NULL) {
-            return false;
-        }
-        if (inside) {
-            memcpy(items, batch->inline_items, old_size);
-        }
-        batch->items = items;
-        batch->capacity *= 2;
-    }
-    batch->items[batch->count++] = removed;
-    return true;
-}
-
-void bb_lru_batch_free(bb_lru *self, bb_lru_batch *batch) {
-    if (batch->items != batch->inline_items) {
-        (void)bb_resize(&self->allocator, batch->items, batch->capacity * sizeof(bb_lru_removed),
-                        0);
-    }
-    bb_lru_batch_init(batch);
-}
-
 /* Lets go of an entry that is to be evicted and adds it to the batch. */
-static bool push_victim(bb_lru *self, bb_lru_batch *batch, uint32_t index, bb_reason reason,
+static bool push_victim(bb_lru *self, bb_batch *batch, uint32_t index, bb_reason reason,
                         uint64_t *payload) {
     const uint64_t released = let_go(self, index);
-    if (!batch_push(self, batch, describe(self, index, reason, released))) {
+    if (!bb_batch_push(batch, &self->allocator, describe(self, index, reason, released))) {
         take_back(self, index);
         return false;
     }
@@ -375,7 +348,7 @@ static bool push_victim(bb_lru *self, bb_lru_batch *batch, uint32_t index, bb_re
 }
 
 /* Keeps every entry of a batch after all. */
-static void take_all_back(bb_lru *self, bb_lru_batch *batch) {
+static void take_all_back(bb_lru *self, bb_batch *batch) {
     while (batch->count != 0) {
         take_back(self, batch->items[--batch->count].index);
     }
@@ -447,7 +420,7 @@ static uint64_t slack(const bb_lru *self, uint32_t left) {
  * is to be committed, and *room is the number of entries to compact to, or 0.
  */
 bb_status bb_lru_exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t payload, uint64_t least,
-                                     bb_reason reason, bb_lru_batch *batch, bb_refusal *refusal,
+                                     bb_reason reason, bb_batch *batch, bb_refusal *refusal,
                                      uint32_t *room) {
     bb_status status = BB_OVER_BUDGET;
     uint32_t victim = bb_lru_oldest(self);
@@ -490,14 +463,13 @@ bb_status bb_lru_exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t paylo
 /* One leaves and one enters, the steady state of a full cache: the entry keeps
  * its index and only moves to the other end of the recency list. */
 static bool recycle_oldest(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
-                           bb_reason reason, bb_lru_batch *batch) {
+                           bb_reason reason, bb_batch *batch) {
     bb_refusal refusal;
     const uint32_t index = bb_lru_oldest(self);
     if (index == 0 || self->count < self->capacity / 2) {
         return false;
     }
-    const bb_lru_removed victim =
-        describe(self, index, reason, bb_lru_charge(&self->entries[index]));
+    const bb_removed victim = describe(self, index, reason, bb_lru_charge(&self->entries[index]));
     if (bb_budget_exchange(&self->budget, victim.charge, charge & ~BB_LRU_GIVEN, &refusal) !=
         BB_OK) {
         return false;
@@ -513,9 +485,9 @@ static bool recycle_oldest(bb_lru *self, void *key, void *value, uint64_t hash, 
     return true;
 }
 
-void bb_lru_commit(bb_lru *self, bb_lru_batch *batch) {
+void bb_lru_commit(bb_lru *self, bb_batch *batch) {
     for (uint32_t i = 0; i < batch->count; i++) {
-        const bb_lru_removed *victim = &batch->items[i];
+        const bb_removed *victim = &batch->items[i];
         unlink_entry(self, victim->index, victim->reason, victim->charge);
     }
     if (self->sharing != NULL) {
@@ -534,7 +506,7 @@ bool bb_lru_could_fit(const bb_lru *self, uint64_t charge) {
 }
 
 bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
-                        bb_lru_batch *batch, bb_refusal *refusal) {
+                        bb_batch *batch, bb_refusal *refusal) {
     const uint64_t size = charge & ~BB_LRU_GIVEN;
     if (self->shares) {
         return bb_lru_insert_shared(self, key, value, hash, charge, NULL, batch, refusal);
@@ -577,7 +549,7 @@ bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uin
 }
 
 /* Gives an entry another charge, evicting others as needed. */
-static bb_status exchange_entry(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_batch *batch,
+static bb_status exchange_entry(bb_lru *self, uint32_t index, uint64_t charge, bb_batch *batch,
                                 bb_refusal *refusal, uint32_t *room) {
     const uint64_t size = charge & ~BB_LRU_GIVEN;
     const uint64_t old_size = bb_lru_charge(&self->entries[index]);
@@ -601,7 +573,7 @@ static bb_status exchange_entry(bb_lru *self, uint32_t index, uint64_t charge, b
     return BB_OK;
 }
 
-static void give_back(bb_lru *self, const bb_lru_batch *batch, uint32_t room) {
+static void give_back(bb_lru *self, const bb_batch *batch, uint32_t room) {
     if (room != 0) {
         bb_lru_compact(self, room);
     } else if (batch->count > 1) {
@@ -610,7 +582,7 @@ static void give_back(bb_lru *self, const bb_lru_batch *batch, uint32_t room) {
 }
 
 bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t charge,
-                         bb_lru_batch *batch, bb_refusal *refusal, void **old) {
+                         bb_batch *batch, bb_refusal *refusal, void **old) {
     if (self->shares) {
         return bb_lru_replace_shared(self, index, value, charge, NULL, batch, refusal, old);
     }
@@ -627,7 +599,7 @@ bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t cha
     return BB_OK;
 }
 
-bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_batch *batch,
+bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_batch *batch,
                           bb_refusal *refusal) {
     if (self->shares) {
         uint64_t releasable;
@@ -704,11 +676,11 @@ bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal) {
 
 /* ---- giving memory back ---- */
 
-static void evict_oldest(bb_lru *self, bb_reason reason, bb_lru_batch *batch) {
+static void evict_oldest(bb_lru *self, bb_reason reason, bb_batch *batch) {
     bb_lru_remove(self, bb_lru_oldest(self), reason, &batch->items[batch->count++]);
 }
 
-bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *batch) {
+bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_batch *batch) {
     for (;;) {
         const uint64_t saved = charged_overhead(self, slack(self, self->count));
         const uint64_t charged = self->payload + charged_overhead(self, self->overhead);
@@ -719,14 +691,14 @@ bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *
             compact_and_release(self, self->count);
             return true;
         }
-        if (batch->count == BB_LRU_BATCH_INLINE) {
+        if (batch->count == BB_BATCH_INLINE) {
             return false;
         }
         evict_oldest(self, reason, batch);
     }
 }
 
-bb_status bb_lru_limit(bb_lru *self, uint64_t limit, uint32_t max_count, bb_lru_batch *batch) {
+bb_status bb_lru_limit(bb_lru *self, uint64_t limit, uint32_t max_count, bb_batch *batch) {
     const uint64_t before = self->payload + charged_overhead(self, self->overhead);
     uint64_t payload = self->payload;
     uint32_t left = self->count;

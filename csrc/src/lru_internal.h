@@ -77,9 +77,9 @@ bb_status bb_lru_exchange_all(bb_lru *self, uint64_t payload, uint64_t overhead,
 bb_status bb_lru_charge_and_grow(bb_lru *self, uint64_t release, uint64_t charge,
                                  bb_refusal *refusal);
 bb_status bb_lru_exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t payload, uint64_t least,
-                                     bb_reason reason, bb_lru_batch *batch, bb_refusal *refusal,
+                                     bb_reason reason, bb_batch *batch, bb_refusal *refusal,
                                      uint32_t *room);
-void bb_lru_commit(bb_lru *self, bb_lru_batch *batch);
+void bb_lru_commit(bb_lru *self, bb_batch *batch);
 void bb_lru_place(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge);
 
 /* ---- lru_shared.c, for lru.c: nothing happens where nothing is shared ---- */

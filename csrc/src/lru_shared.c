@@ -89,7 +89,7 @@ static bool take_first_arrays(bb_lru *self) {
 
 /* Exchanges the charges for an entry that enters, evicting as needed. */
 static bb_status make_room(bb_lru *self, uint64_t payload, uint64_t least, const bb_found *found,
-                           bb_lru_batch *batch, bb_refusal *refusal, uint32_t *room) {
+                           bb_batch *batch, bb_refusal *refusal, uint32_t *room) {
     bb_reason reason = BB_ITEMS;
     *room = 0;
     if (self->count < self->max_count) {
@@ -108,7 +108,7 @@ static bb_status make_room(bb_lru *self, uint64_t payload, uint64_t least, const
 }
 
 bb_status bb_lru_insert_shared(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
-                               bb_found *found, bb_lru_batch *batch, bb_refusal *refusal) {
+                               bb_found *found, bb_batch *batch, bb_refusal *refusal) {
     bb_found nothing = {0};
     const uint64_t size = charge & ~BB_LRU_GIVEN;
     uint64_t least;
@@ -153,7 +153,7 @@ bb_status bb_lru_insert_shared(bb_lru *self, void *key, void *value, uint64_t ha
 
 /* Gives an entry another charge and other parts, evicting others as needed. */
 static bb_status exchange_entry(bb_lru *self, uint32_t index, uint64_t charge, bb_found *found,
-                                bb_lru_batch *batch, bb_refusal *refusal, uint32_t *room) {
+                                bb_batch *batch, bb_refusal *refusal, uint32_t *room) {
     bb_found nothing = {0};
     const uint64_t size = charge & ~BB_LRU_GIVEN;
     const uint64_t old_size = bb_lru_charge(&self->entries[index]);
@@ -202,8 +202,7 @@ static void give_back(bb_lru *self, uint32_t room) {
 }
 
 bb_status bb_lru_replace_shared(bb_lru *self, uint32_t index, void *value, uint64_t charge,
-                                bb_found *found, bb_lru_batch *batch, bb_refusal *refusal,
-                                void **old) {
+                                bb_found *found, bb_batch *batch, bb_refusal *refusal, void **old) {
     uint32_t room;
     const bb_status status = exchange_entry(self, index, charge, found, batch, refusal, &room);
     if (status != BB_OK) {
@@ -218,7 +217,7 @@ bb_status bb_lru_replace_shared(bb_lru *self, uint32_t index, void *value, uint6
 }
 
 bb_status bb_lru_recharge_shared(bb_lru *self, uint32_t index, uint64_t charge, bb_found *found,
-                                 bb_lru_batch *batch, bb_refusal *refusal, uint64_t *releasable) {
+                                 bb_batch *batch, bb_refusal *refusal, uint64_t *releasable) {
     uint32_t room;
     const bb_status status = exchange_entry(self, index, charge, found, batch, refusal, &room);
     if (status == BB_OK) {

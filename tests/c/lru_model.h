@@ -60,7 +60,7 @@ static inline uint32_t find(const bb_lru *self, uintptr_t key) {
 }
 
 /* Every removed entry must be the model's oldest at that moment, except `kept`. */
-static inline void take_batch(pair *self, bb_lru_batch *batch, uintptr_t kept) {
+static inline void take_batch(pair *self, bb_batch *batch, uintptr_t kept) {
     for (uint32_t i = 0; i < batch->count; i++) {
         uint32_t oldest = self->model.entries[0].key == kept ? 1 : 0;
         CHECK(oldest < self->model.count);
@@ -69,7 +69,7 @@ static inline void take_batch(pair *self, bb_lru_batch *batch, uintptr_t kept) {
         CHECK(batch->items[i].charge == self->model.entries[oldest].charge);
         model_remove(&self->model, oldest);
     }
-    bb_lru_batch_free(&self->lru, batch);
+    bb_batch_free(batch, &self->lru.allocator);
 }
 
 static inline void check_same(pair *self) {
@@ -117,9 +117,9 @@ static inline void pair_close(pair *self) {
 
 /* Returns the status; on failure nothing may have changed. */
 static inline bb_status pair_put(pair *self, uintptr_t key, uint64_t charge) {
-    bb_lru_batch batch;
+    bb_batch batch;
     bb_refusal refusal = {0};
-    bb_lru_batch_init(&batch);
+    bb_batch_init(&batch);
     const uintptr_t value = ++self->next_value;
     const uint32_t index = find(&self->lru, key);
     void *old = NULL;
@@ -132,7 +132,7 @@ static inline bb_status pair_put(pair *self, uintptr_t key, uint64_t charge) {
     }
     if (status != BB_OK) {
         CHECK(batch.count == 0);
-        bb_lru_batch_free(&self->lru, &batch);
+        bb_batch_free(&batch, &self->lru.allocator);
         return status;
     }
     take_batch(self, &batch, key);
@@ -161,7 +161,7 @@ static inline void pair_get(pair *self, uintptr_t key) {
 static inline void pair_delete(pair *self, uintptr_t key) {
     const uint32_t index = find(&self->lru, key);
     if (index != 0) {
-        bb_lru_removed removed;
+        bb_removed removed;
         const uint32_t at = model_find(&self->model, key);
         bb_lru_remove(&self->lru, index, BB_DELETED, &removed);
         CHECK((uintptr_t)removed.value == self->model.entries[at].value);
@@ -172,8 +172,8 @@ static inline void pair_delete(pair *self, uintptr_t key) {
 static inline void pair_trim(pair *self, uint64_t target) {
     bool done;
     do {
-        bb_lru_batch batch;
-        bb_lru_batch_init(&batch);
+        bb_batch batch;
+        bb_batch_init(&batch);
         done = bb_lru_trim(&self->lru, target, BB_TRIMMED, &batch);
         take_batch(self, &batch, 0);
     } while (!done);
@@ -181,8 +181,8 @@ static inline void pair_trim(pair *self, uint64_t target) {
 }
 
 static inline void pair_limit(pair *self, uint64_t limit, uint32_t max_count) {
-    bb_lru_batch batch;
-    bb_lru_batch_init(&batch);
+    bb_batch batch;
+    bb_batch_init(&batch);
     const uint32_t count = self->lru.count;
     const bb_status status = bb_lru_limit(&self->lru, limit, max_count, &batch);
     CHECK(status == BB_OK || (status == BB_NO_MEMORY && self->lru.count == count));

@@ -119,7 +119,7 @@ static inline void pair_close(pair *self) {
 }
 
 /* Every entry that left must be the model's oldest, except `kept`, and release what is gone. */
-static inline void take_batch(pair *self, bb_lru_batch *batch, uintptr_t kept) {
+static inline void take_batch(pair *self, bb_batch *batch, uintptr_t kept) {
     uint64_t released = 0;
     const uint64_t before = model_payload(&self->model);
     for (uint32_t i = 0; i < batch->count; i++) {
@@ -131,7 +131,7 @@ static inline void take_batch(pair *self, bb_lru_batch *batch, uintptr_t kept) {
         released += batch->items[i].charge;
     }
     CHECK(kept != 0 || released == before - model_payload(&self->model));
-    bb_lru_batch_free(&self->lru, batch);
+    bb_batch_free(batch, &self->lru.allocator);
 }
 
 static inline void find_parts(pair *self, uint64_t parts, uint64_t nbytes, bb_found *found) {
@@ -147,10 +147,10 @@ static inline void find_parts(pair *self, uint64_t parts, uint64_t nbytes, bb_fo
  * and what fits alone may fail only for want of memory or above. */
 static inline bb_status pair_put(pair *self, uintptr_t key, uint64_t charge, uint64_t parts,
                                  uint64_t nbytes) {
-    bb_lru_batch batch;
+    bb_batch batch;
     bb_refusal refusal = {0};
     bb_found found;
-    bb_lru_batch_init(&batch);
+    bb_batch_init(&batch);
     find_parts(self, parts, nbytes, &found);
     const uintptr_t value = ++self->next_value;
     const uint64_t overhead =
@@ -184,7 +184,7 @@ static inline bb_status pair_put(pair *self, uintptr_t key, uint64_t charge, uin
     } else {
         CHECK(batch.count == 0);
         CHECK((status == BB_TOO_LARGE) == !fits_alone || status == BB_NO_MEMORY);
-        bb_lru_batch_free(&self->lru, &batch);
+        bb_batch_free(&batch, &self->lru.allocator);
     }
     bb_found_free(&found);
     return status;
@@ -195,10 +195,10 @@ static inline void pair_recharge(pair *self, uintptr_t key, uint64_t parts, uint
     if (index == 0) {
         return;
     }
-    bb_lru_batch batch;
+    bb_batch batch;
     bb_refusal refusal = {0};
     bb_found found;
-    bb_lru_batch_init(&batch);
+    bb_batch_init(&batch);
     find_parts(self, parts, nbytes, &found);
     uint64_t releasable = 0;
     const bb_status status =
@@ -214,7 +214,7 @@ static inline void pair_recharge(pair *self, uintptr_t key, uint64_t parts, uint
         entry->parts = parts;
         CHECK(releasable == bb_lru_releasable(&self->lru, find(&self->lru, key)));
     }
-    bb_lru_batch_free(&self->lru, &batch);
+    bb_batch_free(&batch, &self->lru.allocator);
     bb_found_free(&found);
 }
 
@@ -232,7 +232,7 @@ static inline void pair_get(pair *self, uintptr_t key) {
 static inline void pair_delete(pair *self, uintptr_t key) {
     const uint32_t index = find(&self->lru, key);
     if (index != 0) {
-        bb_lru_removed removed;
+        bb_removed removed;
         const uint64_t before = self->lru.payload;
         bb_lru_remove(&self->lru, index, BB_DELETED, &removed);
         model_remove(&self->model, model_find(&self->model, key));
@@ -243,8 +243,8 @@ static inline void pair_delete(pair *self, uintptr_t key) {
 static inline void pair_trim(pair *self, uint64_t target) {
     bool done;
     do {
-        bb_lru_batch batch;
-        bb_lru_batch_init(&batch);
+        bb_batch batch;
+        bb_batch_init(&batch);
         done = bb_lru_trim(&self->lru, target, BB_TRIMMED, &batch);
         take_batch(self, &batch, 0);
     } while (!done);
@@ -252,8 +252,8 @@ static inline void pair_trim(pair *self, uint64_t target) {
 }
 
 static inline void pair_limit(pair *self, uint64_t limit, uint32_t max_count) {
-    bb_lru_batch batch;
-    bb_lru_batch_init(&batch);
+    bb_batch batch;
+    bb_batch_init(&batch);
     const uint32_t count = self->lru.count;
     const bb_status status = bb_lru_limit(&self->lru, limit, max_count, &batch);
     CHECK(status == BB_OK || (status == BB_NO_MEMORY && self->lru.count == count));

@@ -140,19 +140,19 @@ static void a_lowered_bound_evicts_just_enough(void) {
     for (uint64_t limit = 0; limit < 9000; limit += 100) {
         for (int64_t fail_in = -1; fail_in <= 0; fail_in++) {
             pair self;
-            bb_lru_batch batch;
+            bb_batch batch;
             pair_open(&self, 9000, BB_UNLIMITED, UINT32_MAX, true);
             for (uintptr_t key = 1; key < 100; key++) {
                 CHECK(pair_put(&self, key, 1) == BB_OK);
             }
-            bb_lru_batch_init(&batch);
+            bb_batch_init(&batch);
             self.ledger.fail_in = fail_in;
             const bb_status status = bb_lru_limit(&self.lru, limit, 50, &batch);
             self.ledger.fail_in = -1;
             if (fail_in == 0) {
                 CHECK(status == BB_NO_MEMORY);
                 CHECK(self.lru.count == 99 && self.lru.budget.limit == 9000);
-                bb_lru_batch_free(&self.lru, &batch);
+                bb_batch_free(&batch, &self.lru.allocator);
                 pair_close(&self);
                 continue;
             }
@@ -195,9 +195,9 @@ static void overhead_is_small(void) {
     double sum = 0;
     uint32_t samples = 0;
     for (uint32_t i = 1; i <= 500000; i++) {
-        bb_lru_batch batch;
+        bb_batch batch;
         bb_refusal refusal;
-        bb_lru_batch_init(&batch);
+        bb_batch_init(&batch);
         CHECK(bb_lru_insert(&lru, &keys[i], &keys[i], i * 7919u, 1, &batch, &refusal) == BB_OK);
         if (i >= 1000) {
             sum += (double)ledger.bytes / i;

@@ -113,7 +113,7 @@ static void what_all_share_is_charged_once(void) {
     enum { ENTRIES = 188 };
     ledger ledger = {0, 0, -1}, scratch = {0, 0, -1};
     bb_lru lru;
-    bb_lru_batch batch;
+    bb_batch batch;
     bb_refusal refusal;
     bb_lru_init(&lru, ledger_allocator(&ledger), 100000, UINT32_MAX, true, NULL);
     bb_lru_share(&lru);
@@ -121,14 +121,14 @@ static void what_all_share_is_charged_once(void) {
         bb_found found;
         bb_found_init(&found, ledger_allocator(&scratch));
         CHECK(bb_found_add(&found, 16, 41000) && bb_found_add(&found, 16 + 16 * key, 100));
-        bb_lru_batch_init(&batch);
+        bb_batch_init(&batch);
         CHECK(bb_lru_insert_shared(&lru, (void *)key, NULL, key, 0, &found, &batch, &refusal) ==
               BB_OK);
         CHECK(batch.count == 0 && lru.payload == 41000 + 100 * key);
         bb_found_free(&found);
     }
     for (uintptr_t gone = 1; gone <= ENTRIES; gone++) {
-        bb_lru_removed removed;
+        bb_removed removed;
         CHECK(lru.payload == 41000 + 100 * (ENTRIES + 1 - gone));
         bb_lru_remove(&lru, gone % 2 ? bb_lru_oldest(&lru) : bb_lru_newest(&lru), BB_DELETED,
                       &removed);
@@ -136,7 +136,7 @@ static void what_all_share_is_charged_once(void) {
         CHECK_VALID(bb_lru_validate, &lru);
     }
     CHECK(lru.payload == 0);
-    bb_lru_batch_init(&batch);
+    bb_batch_init(&batch);
     CHECK(bb_lru_trim(&lru, 0, BB_TRIMMED, &batch) && ledger.bytes == 0 && scratch.bytes == 0);
     bb_lru_close(&lru);
 }

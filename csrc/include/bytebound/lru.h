@@ -59,21 +59,10 @@
 #define BYTEBOUND_LRU_H
 
 #include "bytebound/alloc.h"
+#include "bytebound/batch.h"
 #include "bytebound/budget.h"
 #include "bytebound/parts.h"
 #include "bytebound/scramble.h"
-
-/* Why an entry left. */
-typedef enum bb_reason {
-    BB_SIZE,     /* the own byte bound */
-    BB_ITEMS,    /* the own bound on entries */
-    BB_BUDGET,   /* a budget above */
-    BB_TRIMMED,  /* memory was asked back */
-    BB_REPLACED, /* the rest are the user's doing */
-    BB_DELETED,
-    BB_CLEARED,
-    BB_REASON_COUNT,
-} bb_reason;
 
 /* Set in an entry's charge when the size was given, not measured. */
 #define BB_LRU_GIVEN ((uint64_t)1 << 63)
@@ -131,26 +120,6 @@ typedef struct bb_lru {
     bb_budget budget;
     bb_allocator allocator;
 } bb_lru;
-
-/* An entry that left, with the references it held. */
-typedef struct bb_lru_removed {
-    void *key;
-    void *value;
-    uint64_t charge; /* what its leaving released */
-    uint32_t index;
-    bb_reason reason;
-} bb_lru_removed;
-
-#define BB_LRU_BATCH_INLINE 4
-
-/* What one operation evicted, oldest first. The caller drops the references
- * and then frees the batch. */
-typedef struct bb_lru_batch {
-    bb_lru_removed *items;
-    uint32_t count;
-    uint32_t capacity;
-    bb_lru_removed inline_items[BB_LRU_BATCH_INLINE];
-} bb_lru_batch;
 
 /* Walks entries in recency order. Follows the live list until a promotion is
  * about to reorder it; then keeps the rest of the order as it was. */
@@ -283,21 +252,21 @@ bool bb_lru_could_fit(const bb_lru *self, uint64_t charge);
 
 /*
  * Adds an entry as the newest; the caller made sure its key is not there.
- * Evicts the oldest entries into *batch (initialised by bb_lru_batch_init) as
+ * Evicts the oldest entries into *batch (initialised by bb_batch_init) as
  * the bounds need. BB_TOO_LARGE, BB_OVER_BUDGET (see *refusal), BB_NO_MEMORY,
  * BB_TOO_MANY: nothing has changed.
  */
 bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
-                        bb_lru_batch *batch, bb_refusal *refusal);
+                        bb_batch *batch, bb_refusal *refusal);
 
 /* Gives an entry another value and charge and makes it the newest; evicts
  * others as needed. *old gets the value that left. Fails as bb_lru_insert. */
 bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t charge,
-                         bb_lru_batch *batch, bb_refusal *refusal, void **old);
+                         bb_batch *batch, bb_refusal *refusal, void **old);
 
 /* Gives an entry another charge where it stands; evicts others as needed.
  * Fails as bb_lru_insert. */
-bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_batch *batch,
+bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_batch *batch,
                           bb_refusal *refusal);
 
 /*
@@ -309,12 +278,11 @@ bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_lru_
  * each of them is part of what is charged while the entry is there.
  */
 bb_status bb_lru_insert_shared(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
-                               bb_found *found, bb_lru_batch *batch, bb_refusal *refusal);
+                               bb_found *found, bb_batch *batch, bb_refusal *refusal);
 bb_status bb_lru_replace_shared(bb_lru *self, uint32_t index, void *value, uint64_t charge,
-                                bb_found *found, bb_lru_batch *batch, bb_refusal *refusal,
-                                void **old);
+                                bb_found *found, bb_batch *batch, bb_refusal *refusal, void **old);
 bb_status bb_lru_recharge_shared(bb_lru *self, uint32_t index, uint64_t charge, bb_found *found,
-                                 bb_lru_batch *batch, bb_refusal *refusal, uint64_t *releasable);
+                                 bb_batch *batch, bb_refusal *refusal, uint64_t *releasable);
 
 /* The bytes of payload that would be released if the entry left now. */
 uint64_t bb_lru_releasable(bb_lru *self, uint32_t index);
@@ -328,24 +296,16 @@ uint64_t bb_lru_shared_overhead_for(size_t parts);
 bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal);
 
 /* Takes an entry out. */
-void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_lru_removed *removed);
+void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_removed *removed);
 
 /* Evicts up to the batch's inline capacity of oldest entries and then gives
  * slack back, until the charged total is at most `target`. True if it is, or
  * nothing is left; false: drop the batch and call again. Takes no memory. */
-bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *batch);
+bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_batch *batch);
 
 /* Sets both bounds and evicts what no longer fits, in one step, so that nobody
  * can refill meanwhile. BB_NO_MEMORY: nothing has changed. */
-bb_status bb_lru_limit(bb_lru *self, uint64_t limit, uint32_t max_count, bb_lru_batch *batch);
-
-static inline void bb_lru_batch_init(bb_lru_batch *batch) {
-    batch->items = batch->inline_items;
-    batch->count = 0;
-    batch->capacity = BB_LRU_BATCH_INLINE;
-}
-
-void bb_lru_batch_free(bb_lru *self, bb_lru_batch *batch);
+bb_status bb_lru_limit(bb_lru *self, uint64_t limit, uint32_t max_count, bb_batch *batch);
 
 /* ---- iterating ---- */
 

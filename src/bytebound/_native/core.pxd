@@ -1,6 +1,6 @@
 """The C core, as its headers declare it."""
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 
 cdef extern from "<stdbool.h>":
@@ -15,6 +15,7 @@ cdef extern from "bytebound/status.h" nogil:
         BB_OVER_BUDGET
         BB_TOO_MANY
         BB_CHANGED
+        BB_FULL
 
     const char *bb_status_text(bb_status status)
 
@@ -22,6 +23,31 @@ cdef extern from "bytebound/status.h" nogil:
 cdef extern from "bytebound/alloc.h" nogil:
     ctypedef struct bb_allocator:
         pass
+
+
+cdef extern from "bytebound/batch.h" nogil:
+    ctypedef enum bb_reason:
+        BB_SIZE
+        BB_ITEMS
+        BB_BUDGET
+        BB_TRIMMED
+        BB_REPLACED
+        BB_DELETED
+        BB_CLEARED
+        BB_REASON_COUNT
+
+    ctypedef struct bb_removed:
+        void *key
+        void *value
+        uint64_t charge
+        bb_reason reason
+
+    ctypedef struct bb_batch:
+        bb_removed *items
+        uint32_t count
+
+    void bb_batch_init(bb_batch *self)
+    void bb_batch_free(bb_batch *self, const bb_allocator *allocator)
 
 
 cdef extern from "bytebound/budget.h" nogil:
@@ -69,16 +95,6 @@ cdef extern from "bytebound/lru.h" nogil:
     const uint64_t BB_LRU_GIVEN
     const uint64_t BB_LRU_CHARGE_MAX
 
-    ctypedef enum bb_reason:
-        BB_SIZE
-        BB_ITEMS
-        BB_BUDGET
-        BB_TRIMMED
-        BB_REPLACED
-        BB_DELETED
-        BB_CLEARED
-        BB_REASON_COUNT
-
     ctypedef struct bb_lru_entry:
         void *key
         void *value
@@ -102,16 +118,7 @@ cdef extern from "bytebound/lru.h" nogil:
         uint64_t payload
         uint64_t overhead
         bb_budget budget
-
-    ctypedef struct bb_lru_removed:
-        void *key
-        void *value
-        uint64_t charge
-        bb_reason reason
-
-    ctypedef struct bb_lru_batch:
-        bb_lru_removed *items
-        uint32_t count
+        bb_allocator allocator
 
     ctypedef struct bb_lru_probe:
         pass
@@ -138,40 +145,102 @@ cdef extern from "bytebound/lru.h" nogil:
     bool bb_lru_could_fit(const bb_lru *self, uint64_t charge)
     bb_status bb_lru_insert(
         bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
-        bb_lru_batch *batch, bb_refusal *refusal
+        bb_batch *batch, bb_refusal *refusal
     )
     bb_status bb_lru_replace(
         bb_lru *self, uint32_t index, void *value, uint64_t charge,
-        bb_lru_batch *batch, bb_refusal *refusal, void **old
+        bb_batch *batch, bb_refusal *refusal, void **old
     )
     bb_status bb_lru_recharge(
-        bb_lru *self, uint32_t index, uint64_t charge, bb_lru_batch *batch, bb_refusal *refusal
+        bb_lru *self, uint32_t index, uint64_t charge, bb_batch *batch, bb_refusal *refusal
     )
     bb_status bb_lru_insert_shared(
         bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge, bb_found *found,
-        bb_lru_batch *batch, bb_refusal *refusal
+        bb_batch *batch, bb_refusal *refusal
     )
     bb_status bb_lru_replace_shared(
         bb_lru *self, uint32_t index, void *value, uint64_t charge, bb_found *found,
-        bb_lru_batch *batch, bb_refusal *refusal, void **old
+        bb_batch *batch, bb_refusal *refusal, void **old
     )
     bb_status bb_lru_recharge_shared(
         bb_lru *self, uint32_t index, uint64_t charge, bb_found *found,
-        bb_lru_batch *batch, bb_refusal *refusal, uint64_t *releasable
+        bb_batch *batch, bb_refusal *refusal, uint64_t *releasable
     )
     uint64_t bb_lru_releasable(bb_lru *self, uint32_t index)
     uint64_t bb_lru_shared_overhead_for(size_t parts)
     bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal)
     void bb_lru_remove(
-        bb_lru *self, uint32_t index, bb_reason reason, bb_lru_removed *removed
+        bb_lru *self, uint32_t index, bb_reason reason, bb_removed *removed
     )
-    bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_lru_batch *batch)
+    bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_batch *batch)
     bb_status bb_lru_limit(
-        bb_lru *self, uint64_t limit, uint32_t max_count, bb_lru_batch *batch
+        bb_lru *self, uint64_t limit, uint32_t max_count, bb_batch *batch
     )
-    void bb_lru_batch_init(bb_lru_batch *batch)
-    void bb_lru_batch_free(bb_lru *self, bb_lru_batch *batch)
     void bb_lru_cursor_open(bb_lru *self, bb_lru_cursor *cursor, bool newest_first)
     bb_status bb_lru_cursor_next(bb_lru *self, bb_lru_cursor *cursor, uint32_t *index)
     void bb_lru_cursor_close(bb_lru *self, bb_lru_cursor *cursor)
     bool bb_lru_validate(bb_lru *self, const char **reason)
+
+
+cdef extern from "bytebound/ring.h" nogil:
+    ctypedef struct bb_ring_slot:
+        void *item
+        uint64_t charge
+
+    ctypedef enum bb_end:
+        BB_LEFT
+        BB_RIGHT
+
+    ctypedef struct bb_ring_counters:
+        uint64_t inserts
+        uint64_t left[<int> BB_REASON_COUNT]
+
+    ctypedef struct bb_ring:
+        uint32_t count
+        uint32_t max_count
+        uint64_t version
+        uint64_t payload
+        bb_ring_counters counters
+        bb_budget budget
+        bb_allocator allocator
+
+    void bb_ring_init(
+        bb_ring *self, bb_allocator allocator, uint64_t limit, uint32_t max_count,
+        bb_budget *parent
+    )
+    void bb_ring_close(bb_ring *self)
+    void bb_ring_take_all(bb_ring *self, bb_ring *into)
+    void bb_ring_discard(bb_ring *taken)
+    bb_ring_slot *bb_ring_at(const bb_ring *self, uint32_t index)
+    uint64_t bb_ring_overhead(const bb_ring *self)
+    uint64_t bb_ring_overhead_for(uint32_t count)
+    bool bb_ring_could_fit(const bb_ring *self, uint64_t charge)
+    bb_status bb_ring_append(
+        bb_ring *self, bb_end end, void *item, uint64_t charge, bb_batch *batch,
+        bb_refusal *refusal
+    )
+    bb_status bb_ring_insert(
+        bb_ring *self, uint32_t index, void *item, uint64_t charge, bb_refusal *refusal
+    )
+    bb_status bb_ring_replace(
+        bb_ring *self, uint32_t index, void *item, uint64_t charge, bb_batch *batch,
+        bb_refusal *refusal, void **old
+    )
+    void bb_ring_remove(
+        bb_ring *self, uint32_t index, bb_reason reason, bb_removed *removed
+    )
+    bb_status bb_ring_remove_many(
+        bb_ring *self, uint32_t start, uint32_t step, uint32_t count, bb_reason reason,
+        bb_batch *batch
+    )
+    uint32_t bb_ring_count_within(
+        const bb_ring *self, uint32_t max_count, uint64_t max_charge
+    )
+    void bb_ring_rotate(bb_ring *self, int64_t steps)
+    void bb_ring_reverse(bb_ring *self)
+    bb_status bb_ring_copy(const bb_ring *self, bb_ring *into, bb_refusal *refusal)
+    bool bb_ring_trim(bb_ring *self, uint64_t target, bb_reason reason, bb_batch *batch)
+    bb_status bb_ring_limit(
+        bb_ring *self, uint64_t limit, uint32_t max_count, bb_batch *batch
+    )
+    bool bb_ring_validate(bb_ring *self, const char **reason)

@@ -16,13 +16,13 @@ from bytebound._native.core cimport (
     BB_REPLACED,
     BB_SIZE,
     BB_TOO_LARGE,
+    bb_batch,
+    bb_batch_free,
+    bb_batch_init,
     bb_found,
     bb_found_free,
     bb_found_init,
     bb_lru,
-    bb_lru_batch,
-    bb_lru_batch_free,
-    bb_lru_batch_init,
     bb_lru_copy,
     bb_lru_cursor_close,
     bb_lru_cursor_next,
@@ -34,12 +34,12 @@ from bytebound._native.core cimport (
     bb_lru_oldest,
     bb_lru_promote,
     bb_lru_remove,
-    bb_lru_removed,
     bb_lru_replace,
     bb_lru_replace_shared,
     bb_lru_take_all,
     bb_reason,
     bb_refusal,
+    bb_removed,
     bb_status,
 )
 from bytebound._native.lru_base cimport (
@@ -105,11 +105,11 @@ cdef int store_at(
 
     `found` is what the entry shares, or NULL.
     """
-    cdef bb_lru_batch batch
+    cdef bb_batch batch
     cdef bb_refusal refusal
     cdef bb_status status
     cdef void *old = NULL
-    bb_lru_batch_init(&batch)
+    bb_batch_init(&batch)
     incref(value)
     if index == 0:
         incref(key)
@@ -136,7 +136,7 @@ cdef int store_at(
     decref(value)
     if index == 0:
         decref(key)
-    bb_lru_batch_free(&self.lru, &batch)
+    bb_batch_free(&batch, &self.lru.allocator)
     if status == BB_TOO_LARGE:
         return 0
     raise self.error_of(status, &refusal)
@@ -166,7 +166,7 @@ cdef int store(
 
 cdef bb_status store_shared_at(
     LRUCache self, uint32_t index, PyObject *key, PyObject *value, Py_hash_t hash_value,
-    bb_found *found, bb_lru_batch *batch, bb_refusal *refusal, void **old
+    bb_found *found, bb_batch *batch, bb_refusal *refusal, void **old
 ) noexcept:
     if index == 0:
         return bb_lru_insert_shared(
@@ -223,7 +223,7 @@ cdef int take(
 ) except -1:
     """Take an entry out: 1 and a new reference to its value, or 0."""
     cdef Py_hash_t hash_value = bb_hash(key)
-    cdef bb_lru_removed removed
+    cdef bb_removed removed
     cdef uint32_t index
     bb_lock(&self.mutex)
     index = find(self, key, hash_value)
@@ -486,7 +486,7 @@ charge_overhead=True, name=None)
         KeyError
             If the cache is empty.
         """
-        cdef bb_lru_removed removed
+        cdef bb_removed removed
         cdef PyObject *pair = PyTuple_New(2)  # first, so that no entry is lost if it fails
         bb_lock(&self.mutex)
         if self.lru.count == 0:

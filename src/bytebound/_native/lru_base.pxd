@@ -1,7 +1,7 @@
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport uint32_t, uint64_t
 
-from bytebound._native.core cimport bb_found, bb_lru, bb_lru_batch, bb_reason
+from bytebound._native.core cimport bb_batch, bb_found, bb_lru, bb_reason
 from bytebound._native.mapping cimport BoundedMapping
 from bytebound._native.measuring cimport SIZE_BY_CALL, Sizing
 from bytebound._native.sizing cimport bb_root_nbytes, visitproc
@@ -38,7 +38,7 @@ cdef class LRUBase(BoundedMapping):
     cdef uint64_t measure(self, PyObject *key, PyObject *value) except? 0xFFFFFFFFFFFFFFFF
     cdef int collect(self, PyObject *key, PyObject *value, bb_found *found) except -1
     cdef uint32_t find_by_asking(self, PyObject *key, Py_hash_t hash_value) except? 0xFFFFFFFF
-    cdef int drop_batch(self, bb_lru_batch *batch) except -1
+    cdef int drop_batch(self, bb_batch *batch) except -1
     cdef int notify(self, PyObject *key, PyObject *value, bb_reason reason) except -1
     cdef object pair_at(self, uint32_t index)
     cdef object remeasure_with(self, key, bb_found *found)

@@ -19,6 +19,9 @@ from bytebound._native.core cimport (
     BB_TOO_LARGE,
     BB_TRIMMED,
     BB_UNLIMITED,
+    bb_batch,
+    bb_batch_free,
+    bb_batch_init,
     bb_budget_read,
     bb_budget_reset_peak,
     bb_budget_totals,
@@ -26,9 +29,6 @@ from bytebound._native.core cimport (
     bb_found_free,
     bb_found_init,
     bb_lru,
-    bb_lru_batch,
-    bb_lru_batch_free,
-    bb_lru_batch_init,
     bb_lru_charge,
     bb_lru_copy,
     bb_lru_counters,
@@ -172,7 +172,7 @@ cdef class LRUBase(BoundedMapping):
             f"keys in it: {<object> key!r}"
         )
 
-    cdef int drop_batch(self, bb_lru_batch *batch) except -1:
+    cdef int drop_batch(self, bb_batch *batch) except -1:
         """Call back for what was evicted and let go of it. Called without the lock."""
         cdef uint32_t i
         for i in range(batch.count):
@@ -182,7 +182,7 @@ cdef class LRUBase(BoundedMapping):
             )
             decref(<PyObject *> batch.items[i].key)
             decref(<PyObject *> batch.items[i].value)
-        bb_lru_batch_free(&self.lru, batch)
+        bb_batch_free(batch, &self.lru.allocator)
         return 0
 
     cdef int notify(self, PyObject *key, PyObject *value, bb_reason reason) except -1:
@@ -269,12 +269,12 @@ cdef class LRUBase(BoundedMapping):
         >>> list(cache)
         ['b', 'c']
         """
-        cdef bb_lru_batch batch
+        cdef bb_batch batch
         cdef bb_status status
         cdef uint64_t limit = 0 if max_bytes is ... else parse_size(max_bytes)
         cdef uint32_t max_count = 0 if max_items is ... else checked_items(max_items)
         self.check_ready()
-        bb_lru_batch_init(&batch)
+        bb_batch_init(&batch)
         bb_lock(&self.mutex)
         if max_bytes is ...:
             limit = self.lru.budget.limit
@@ -303,13 +303,13 @@ cdef class LRUBase(BoundedMapping):
         Needs no memory itself. What callbacks or other threads put meanwhile may stay: no more
         entries leave than were there at the start, but for a few.
         """
-        cdef bb_lru_batch batch
+        cdef bb_batch batch
         cdef uint64_t target = parse_size(target_bytes, "target_bytes")
         cdef uint64_t before, freed = 0
         cdef int64_t left = self.lru.count
         cdef bint done = False
         while not done and left >= 0:
-            bb_lru_batch_init(&batch)
+            bb_batch_init(&batch)
             bb_lock(&self.mutex)
             before = bb_budget_read(&self.lru.budget).total
             done = bb_lru_trim(&self.lru, target, BB_TRIMMED, &batch)
@@ -372,11 +372,11 @@ cdef class LRUBase(BoundedMapping):
 
     cdef object recharge_at(self, uint32_t index, uint64_t charge, bb_found *found):
         """Called with the lock held, left without."""
-        cdef bb_lru_batch batch
+        cdef bb_batch batch
         cdef bb_refusal refusal
         cdef bb_status status
         cdef uint64_t charged = charge
-        bb_lru_batch_init(&batch)
+        bb_batch_init(&batch)
         if self.sizing == SIZE_SHARED:
             status = bb_lru_recharge_shared(
                 &self.lru, index, charge, found, &batch, &refusal, &charged
@@ -384,7 +384,7 @@ cdef class LRUBase(BoundedMapping):
         else:
             status = bb_lru_recharge(&self.lru, index, charge, &batch, &refusal)
         if status == BB_TOO_LARGE or status == BB_OVER_BUDGET:
-            bb_lru_batch_free(&self.lru, &batch)
+            bb_batch_free(&batch, &self.lru.allocator)
             bb_lru_remove(
                 &self.lru, index, BB_SIZE if status == BB_TOO_LARGE else BB_BUDGET, &batch.items[0]
             )

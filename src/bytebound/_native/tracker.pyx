@@ -12,12 +12,12 @@ from bytebound._native.core cimport (
     BB_LRU_CHARGE_MAX,
     BB_OK,
     BB_UNLIMITED,
+    bb_batch,
+    bb_batch_init,
     bb_found,
     bb_found_free,
     bb_found_init,
     bb_lru,
-    bb_lru_batch,
-    bb_lru_batch_init,
     bb_lru_copy,
     bb_lru_first,
     bb_lru_init,
@@ -28,11 +28,11 @@ from bytebound._native.core cimport (
     bb_lru_probe,
     bb_lru_releasable,
     bb_lru_remove,
-    bb_lru_removed,
     bb_lru_share,
     bb_lru_take_all,
     bb_lru_validate,
     bb_refusal,
+    bb_removed,
     bb_status,
     bb_status_text,
 )
@@ -91,14 +91,14 @@ cdef size_t times_added(SizeTracker self, uint32_t index) noexcept:
 cdef int64_t insert(SizeTracker self, PyObject *tracked, bb_found *found) except? -1:
     """Track an object that was measured; what its parts added to the total."""
     cdef PyObject *once = PyLong_FromSize_t(1)
-    cdef bb_lru_batch batch
+    cdef bb_batch batch
     cdef bb_refusal refusal
     cdef bb_status status = BB_OK
     cdef uint64_t before
     cdef uint32_t index
     cdef int64_t charged = 0
     cdef bint fits
-    bb_lru_batch_init(&batch)
+    bb_batch_init(&batch)
     bb_lock(&self.mutex)
     index = find(self, tracked)
     if index != 0:  # it was added while it was measured
@@ -125,7 +125,7 @@ cdef int64_t insert(SizeTracker self, PyObject *tracked, bb_found *found) except
 
 cdef object release(SizeTracker self, PyObject *tracked):
     """Take back one of the times an object was added: bytes released, None if it was not."""
-    cdef bb_lru_removed removed
+    cdef bb_removed removed
     cdef uint32_t index
     cdef size_t times
     cdef object released
