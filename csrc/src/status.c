@@ -14,6 +14,8 @@ const char *bb_status_text(bb_status status) {
         return "more entries than one structure can hold";
     case BB_CHANGED:
         return "changed during iteration";
+    case BB_FULL:
+        return "full";
     }
     return "unknown status";
 }

@@ -16,6 +16,7 @@ typedef enum bb_status {
     BB_OVER_BUDGET = -3, /* a parent budget has no room, and evicting did not make any */
     BB_TOO_MANY = -4,    /* more entries than an index can name */
     BB_CHANGED = -5,     /* the structure changed under a cursor */
+    BB_FULL = -6,        /* no room at the moment, and this operation does not evict */
 } bb_status;
 
 /* One line in English for a code; never NULL. */
