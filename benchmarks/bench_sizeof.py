@@ -10,7 +10,7 @@ from benchmarks.sizers import MAIN, OURS, Sizer, find_peers
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-from sizing_corpus import CASES, compare  # noqa: E402
+from sizing_corpus import CASES, compare
 
 FAILED = -1
 
