@@ -1,20 +1,15 @@
-#include "bytebound/ring.h"
+#include "ring_internal.h"
 
 #include <string.h>
 
 /* ---- the slots ---- */
 
-static inline uint64_t charged(const bb_ring *self) {
-    return self->payload + bb_ring_overhead(self);
-}
-
 static inline bb_reason reason_for(const bb_ring *self, const bb_refusal *refusal) {
     return refusal->level == &self->budget ? BB_SIZE : BB_BUDGET;
 }
 
-/* Exchanges in the budget all that is charged for what will be. */
-static bb_status exchange_all(bb_ring *self, uint64_t payload, uint32_t capacity,
-                              bb_refusal *refusal) {
+bb_status bb_ring_exchange_all(bb_ring *self, uint64_t payload, uint32_t capacity,
+                               bb_refusal *refusal) {
     return bb_budget_exchange(&self->budget, charged(self),
                               payload + bb_ring_overhead_for(capacity), refusal);
 }
@@ -41,15 +36,14 @@ static void settle(bb_ring *self, uint32_t capacity) {
     if (head_part < self->count) {
         head = capacity - head_part;
         memmove(&self->slots[head], &self->slots[self->head], head_part * sizeof(bb_ring_slot));
-    } else if (self->count == 0 || self->head + self->count > capacity) {
+    } else if (self->count != 0 && self->head + self->count > capacity) {
         head = 0;
         memmove(self->slots, &self->slots[self->head], self->count * sizeof(bb_ring_slot));
     }
-    self->head = head;
+    self->head = self->count != 0 ? head : 0;
 }
 
-/* The caller has charged the growth. */
-static bool grow(bb_ring *self, uint32_t capacity) {
+bool bb_ring_grow(bb_ring *self, uint32_t capacity) {
     if (!resize_slots(self, capacity)) {
         return false;
     }
@@ -58,29 +52,11 @@ static bool grow(bb_ring *self, uint32_t capacity) {
     return true;
 }
 
-/* Gives back all but `capacity` slots. The caller releases what it saved. */
-static void shrink(bb_ring *self, uint32_t capacity) {
+void bb_ring_shrink(bb_ring *self, uint32_t capacity) {
     if (capacity < self->capacity) {
         settle(self, capacity);
         (void)resize_slots(self, capacity);
         self->capacity = capacity;
-    }
-}
-
-static void shrink_and_release(bb_ring *self, uint32_t capacity) {
-    const uint64_t before = bb_ring_overhead(self);
-    shrink(self, capacity);
-    bb_budget_release(&self->budget, before - bb_ring_overhead(self));
-}
-
-/* Memory follows the content: a quarter full gives half back. */
-static inline bool is_sparse(const bb_ring *self) {
-    return self->capacity > 32 && self->count < self->capacity / 4;
-}
-
-static inline void shrink_if_sparse(bb_ring *self) {
-    if (is_sparse(self)) {
-        shrink_and_release(self, self->count * 2 + 1);
     }
 }
 
@@ -103,28 +79,6 @@ static inline void place(bb_ring *self, bb_end end, void *item, uint64_t charge)
     self->version++;
 }
 
-/* Lets go of slots at one end; what they were charged is the caller's to see to. */
-static inline void drop(bb_ring *self, bb_end end, uint32_t count) {
-    if (end == BB_LEFT) {
-        const size_t head = (size_t)self->head + count;
-        self->head = (uint32_t)(head < self->capacity ? head : head - self->capacity);
-    }
-    self->count -= count;
-    self->version++;
-}
-
-static inline bb_removed describe(const bb_ring *self, uint32_t index, bb_reason reason) {
-    const bb_ring_slot *slot = bb_ring_at(self, index);
-    return (bb_removed){NULL, slot->item, slot->charge, index, reason};
-}
-
-static void count_left(bb_ring *self, const bb_batch *batch) {
-    for (uint32_t i = 0; i < batch->count; i++) {
-        self->payload -= batch->items[i].charge;
-        self->counters.left[batch->items[i].reason]++;
-    }
-}
-
 /* ---- making room ---- */
 
 /* Exchanges charges and sees to it that a slot is free, without evicting; tries a generous
@@ -141,7 +95,7 @@ static bb_status charge_and_grow(bb_ring *self, uint64_t charge, bb_refusal *ref
         const uint64_t all = charge + bb_ring_overhead_for(step < most ? step : most);
         status = bb_budget_exchange(&self->budget, 0, all, refusal);
         if (status == BB_OK) {
-            if (!grow(self, self->capacity + (step < most ? step : most))) {
+            if (!bb_ring_grow(self, self->capacity + (step < most ? step : most))) {
                 bb_budget_release(&self->budget, all);
                 return BB_NO_MEMORY;
             }
@@ -193,7 +147,7 @@ static bb_status exchange_for_others(bb_ring *self, eviction *plan, bb_batch *ba
     for (;;) {
         const uint32_t left = self->count - batch->count + plan->enters;
         if (may_stay && slack(self, left) != 0 &&
-            exchange_all(self, plan->payload, left, refusal) == BB_OK) {
+            bb_ring_exchange_all(self, plan->payload, left, refusal) == BB_OK) {
             *room = left;
             return BB_OK;
         }
@@ -203,7 +157,7 @@ static bb_status exchange_for_others(bb_ring *self, eviction *plan, bb_batch *ba
             batch->count = 0;
             return status;
         }
-        status = exchange_all(self, plan->payload, self->capacity, refusal);
+        status = bb_ring_exchange_all(self, plan->payload, self->capacity, refusal);
         if (status == BB_OK) {
             return BB_OK;
         }
@@ -218,7 +172,7 @@ static void make_room(bb_ring *self, bb_end from, const bb_batch *batch, uint32_
         count_left(self, batch);
     }
     if (room != 0) {
-        shrink(self, room);
+        bb_ring_shrink(self, room);
     }
 }
 
@@ -248,6 +202,9 @@ bb_status bb_ring_append(bb_ring *self, bb_end end, void *item, uint64_t charge,
     if (!bb_ring_could_fit(self, charge)) {
         *refusal = bb_budget_refusal(&self->budget, 0, charge);
         return BB_TOO_LARGE;
+    }
+    if (self->max_count == 0) {
+        return BB_FULL;
     }
     if (self->count < self->max_count) {
         const bb_status status = charge_and_grow(self, charge, refusal);
@@ -324,9 +281,9 @@ bb_status bb_ring_insert(bb_ring *self, uint32_t index, void *item, uint64_t cha
     bb_status status = charge_and_grow(self, charge, refusal);
     const uint32_t left = self->count + 1;
     if ((status == BB_TOO_LARGE || status == BB_OVER_BUDGET) && slack(self, left) != 0) {
-        status = exchange_all(self, self->payload + charge, left, refusal);
+        status = bb_ring_exchange_all(self, self->payload + charge, left, refusal);
         if (status == BB_OK) {
-            shrink(self, left);
+            bb_ring_shrink(self, left);
         }
     }
     if (status != BB_OK) {
@@ -384,89 +341,6 @@ void bb_ring_remove(bb_ring *self, uint32_t index, bb_reason reason, bb_removed 
     shrink_if_sparse(self);
 }
 
-bb_status bb_ring_remove_many(bb_ring *self, uint32_t start, uint32_t step, uint32_t count,
-                              bb_reason reason, bb_batch *batch) {
-    for (uint32_t i = 0; i < count; i++) {
-        if (!bb_batch_push(batch, &self->allocator, describe(self, start + i * step, reason))) {
-            batch->count = 0;
-            return BB_NO_MEMORY;
-        }
-    }
-    if (count == 0) {
-        return BB_OK;
-    }
-    const uint64_t before = self->payload;
-    if (start == 0 && step == 1) {
-        drop(self, BB_LEFT, count);
-    } else {
-        uint32_t removed = 0;
-        for (uint32_t i = start; i < self->count; i++) {
-            if (removed < count && i == start + removed * step) {
-                removed++;
-            } else {
-                *bb_ring_at(self, i - removed) = *bb_ring_at(self, i);
-            }
-        }
-        drop(self, BB_RIGHT, count);
-    }
-    count_left(self, batch);
-    bb_budget_release(&self->budget, before - self->payload);
-    shrink_if_sparse(self);
-    return BB_OK;
-}
-
-uint32_t bb_ring_count_within(const bb_ring *self, uint32_t max_count, uint64_t max_charge) {
-    const uint32_t most = self->count < max_count ? self->count : max_count;
-    uint64_t sum = 0;
-    uint32_t count = 0;
-    while (count < most) {
-        sum += bb_ring_at(self, count)->charge;
-        if (sum > max_charge && count != 0) {
-            break;
-        }
-        count++;
-    }
-    return count;
-}
-
-/* ---- order ---- */
-
-void bb_ring_rotate(bb_ring *self, int64_t steps) {
-    const int64_t count = self->count;
-    if (count < 2) {
-        return;
-    }
-    const uint32_t right = (uint32_t)((steps % count + count) % count);
-    self->version++;
-    if (self->count == self->capacity) {
-        self->head =
-            right <= self->head ? self->head - right : self->head + (self->capacity - right);
-        return;
-    }
-    if (right <= self->count / 2) {
-        for (uint32_t i = 0; i < right; i++) {
-            self->head = self->head == 0 ? self->capacity - 1 : self->head - 1;
-            *bb_ring_at(self, 0) = *bb_ring_at(self, self->count);
-        }
-    } else {
-        for (uint32_t i = right; i < self->count; i++) {
-            *bb_ring_at(self, self->count) = *bb_ring_at(self, 0);
-            self->head = self->head + 1 == self->capacity ? 0 : self->head + 1;
-        }
-    }
-}
-
-void bb_ring_reverse(bb_ring *self) {
-    for (uint32_t left = 0; left < self->count / 2; left++) {
-        bb_ring_slot *one = bb_ring_at(self, left);
-        bb_ring_slot *other = bb_ring_at(self, self->count - 1 - left);
-        const bb_ring_slot kept = *one;
-        *one = *other;
-        *other = kept;
-    }
-    self->version++;
-}
-
 /* ---- giving memory back ---- */
 
 bool bb_ring_trim(bb_ring *self, uint64_t target, bb_reason reason, bb_batch *batch) {
@@ -504,7 +378,7 @@ bb_status bb_ring_limit(bb_ring *self, uint64_t limit, uint32_t max_count, bb_ba
     }
     make_room(self, BB_LEFT, batch, 0);
     if (charged(self) > limit || self->capacity > max_count || is_sparse(self)) {
-        shrink(self, left);
+        bb_ring_shrink(self, left);
     }
     bb_budget_release(&self->budget, before - charged(self));
     bb_budget_set_limit(&self->budget, limit);
@@ -523,7 +397,7 @@ void bb_ring_init(bb_ring *self, bb_allocator allocator, uint64_t limit, uint32_
 }
 
 void bb_ring_close(bb_ring *self) {
-    shrink(self, 0);
+    bb_ring_shrink(self, 0);
     bb_budget_close(&self->budget);
 }
 
@@ -544,30 +418,5 @@ void bb_ring_take_all(bb_ring *self, bb_ring *into) {
 
 void bb_ring_discard(bb_ring *taken) {
     taken->count = 0;
-    shrink(taken, 0);
-}
-
-bb_status bb_ring_copy(const bb_ring *self, bb_ring *into, bb_refusal *refusal) {
-    if (self->count == 0) {
-        return BB_OK;
-    }
-    *refusal = (bb_refusal){0};
-    if (self->count > into->max_count) {
-        return BB_FULL;
-    }
-    const bb_status status = exchange_all(into, self->payload, self->count, refusal);
-    if (status != BB_OK) {
-        return status == BB_TOO_LARGE ? BB_FULL : status;
-    }
-    if (!grow(into, self->count)) {
-        bb_budget_release(&into->budget, bb_budget_read(&into->budget).total);
-        return BB_NO_MEMORY;
-    }
-    for (uint32_t i = 0; i < self->count; i++) {
-        into->slots[i] = *bb_ring_at(self, i);
-    }
-    into->count = self->count;
-    into->payload = self->payload;
-    into->version++;
-    return BB_OK;
+    bb_ring_shrink(taken, 0);
 }

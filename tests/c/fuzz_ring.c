@@ -19,7 +19,7 @@ static void apply(pair *self, const uint8_t *data) {
         if (data[2] == 0) {
             pair_clear(self);
         } else if (data[2] < 20) {
-            pair_copy(self);
+            pair_copy(self, data[1] & 1);
         } else if (data[2] < 40) {
             (void)pair_limit(self, 100 + 40u * data[1], 1u + data[3]);
         }
@@ -34,8 +34,12 @@ static void apply(pair *self, const uint8_t *data) {
         break;
     case 5: {
         const uint32_t step = 1u + data[2] % 3;
-        pair_remove_many(self, index, step,
-                         (self->count - index + step - 1) / step * (data[3] & 3) / 3);
+        const uint32_t count = (self->count - index + step - 1) / step * (data[3] & 3) / 3;
+        if (data[3] & 4) {
+            pair_remove_many(self, index, step, count);
+        } else if (self->count < MODEL_ITEMS - 16) {
+            pair_splice(self, index, step, count, data[3] >> 4 & 7, amount);
+        }
         break;
     }
     case 6:

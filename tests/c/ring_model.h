@@ -237,19 +237,52 @@ static inline bb_status pair_limit(pair *self, uint64_t limit, uint32_t max_coun
 }
 
 /* A copy under the same bounds holds the same, or takes nothing. */
-static inline void pair_copy(pair *self) {
+static inline void pair_copy(pair *self, bool reversed) {
     pair copy;
     bb_refusal refusal;
     pair_open(&copy, self->ring.budget.limit, BB_UNLIMITED, self->ring.max_count);
     copy.ledger.fail_in = self->ledger.fail_in;
-    const bb_status status = bb_ring_copy(&self->ring, &copy.ring, &refusal);
+    const int64_t start = reversed ? (int64_t)self->count - 1 : 0;
+    const bb_status status =
+        bb_ring_copy(&self->ring, start, reversed ? -1 : 1, self->count, &copy.ring, &refusal);
     CHECK(status == BB_OK || status == BB_NO_MEMORY);
-    if (status == BB_OK) {
-        memcpy(copy.items, self->items, sizeof(copy.items));
-        copy.count = self->count;
+    for (uint32_t at = 0; status == BB_OK && at < self->count; at++) {
+        copy.items[at] = self->items[reversed ? self->count - 1 - at : at];
+        copy.count++;
     }
     check_same(&copy);
     pair_close(&copy);
+}
+
+/* `more`: how many more items than leave. */
+static inline void pair_splice(pair *self, uint32_t start, uint32_t step, uint32_t count,
+                               uint32_t more, uint64_t charge) {
+    bb_ring fresh;
+    bb_batch batch;
+    bb_refusal refusal;
+    const uint32_t entering = step == 1 ? count + more : count;
+    bb_batch_init(&batch);
+    bb_ring_init(&fresh, bb_system_allocator, BB_UNLIMITED, UINT32_MAX, NULL);
+    for (uint32_t i = 0; i < entering; i++) {
+        CHECK(bb_ring_append(&fresh, BB_RIGHT, (void *)++self->next_item, charge, &batch,
+                             &refusal) == BB_OK);
+    }
+    const bb_status status =
+        bb_ring_splice(&self->ring, start, step, count, &fresh, &batch, &refusal);
+    CHECK(status == BB_OK || batch.count == 0);
+    for (uint32_t i = 0; status == BB_OK && i < count; i++) {
+        const uint32_t at = start + i * (step == 1 ? 0 : step);
+        check_removed(self, at, &batch.items[i]);
+        model_remove(self, at);
+        if (step != 1) {
+            model_insert(self, at, (uintptr_t)bb_ring_at(&fresh, i)->item, charge);
+        }
+    }
+    for (uint32_t i = 0; status == BB_OK && step == 1 && i < entering; i++) {
+        model_insert(self, start + i, (uintptr_t)bb_ring_at(&fresh, i)->item, charge);
+    }
+    bb_batch_free(&batch, &self->ring.allocator);
+    bb_ring_discard(&fresh);
 }
 
 #endif

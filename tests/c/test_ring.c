@@ -37,7 +37,12 @@ static void random_change(pair *self) {
             const uint32_t step = 1 + (uint32_t)random_below(3);
             const uint32_t start = (uint32_t)random_below(2) * index;
             const uint32_t most = (self->count - start + step - 1) / step;
-            pair_remove_many(self, start, step, (uint32_t)random_below(most + 1));
+            const uint32_t count = (uint32_t)random_below(most + 1);
+            if (random_below(2)) {
+                pair_remove_many(self, start, step, count);
+            } else {
+                pair_splice(self, start, step, count, (uint32_t)random_below(9), random_charge());
+            }
         }
         break;
     case 5:
@@ -121,7 +126,8 @@ static void survives_every_failing_allocation(void) {
             }
             if (i % 60 == 0) {
                 pair_remove_many(&self, 1, 2, self.count / 2);
-                pair_copy(&self);
+                pair_copy(&self, false);
+                pair_splice(&self, 1, 1, self.count / 2, 9, 8);
             }
             CHECK(status == BB_OK || status == BB_FULL || status == BB_NO_MEMORY);
             if (status == BB_NO_MEMORY) {
@@ -228,6 +234,15 @@ static void a_full_ring_has_no_slack(void) {
     }
 }
 
+static void a_ring_of_no_items_takes_none(void) {
+    pair self;
+    pair_open(&self, BB_UNLIMITED, BB_UNLIMITED, 0);
+    CHECK(pair_append(&self, BB_RIGHT, 1) == BB_FULL);
+    CHECK(bb_ring_insert(&self.ring, 0, &self, 1, &(bb_refusal){0}) == BB_FULL);
+    check_same(&self);
+    pair_close(&self);
+}
+
 static void a_lowered_bound_evicts_just_enough(void) {
     for (uint64_t limit = 0; limit < 5000; limit += 50) {
         for (int64_t fail_in = -1; fail_in <= 0; fail_in++) {
@@ -260,7 +275,7 @@ static void a_copy_fits_where_the_original_did(void) {
         for (uint32_t i = 0; i < 150; i++) {
             CHECK(pair_append(&self, i % 3 == 0, 1) == BB_OK);
         }
-        pair_copy(&self);
+        pair_copy(&self, true);
         pair_close(&self);
     }
 }
@@ -274,6 +289,7 @@ int main(void) {
     slack_goes_before_items();
     insert_tells_which_bound_is_full();
     a_full_ring_has_no_slack();
+    a_ring_of_no_items_takes_none();
     a_lowered_bound_evicts_just_enough();
     a_copy_fits_where_the_original_did();
     return 0;

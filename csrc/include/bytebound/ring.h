@@ -21,7 +21,7 @@
  * before it is taken. A ring that is less than a quarter full gives half of its slots back.
  *
  * Complexity: access, append and pop at either end O(1), growing amortised; insert, remove
- * and rotate O(distance to the nearer end); reverse, copy and validate O(n).
+ * and rotate O(distance to the nearer end); reverse, splice, copy and validate O(n).
  *
  * Atomicity: what adds items first plans its evictions and exchanges their charges for the
  * new ones in the budget in one step, through all levels; only then is anything changed. So it
@@ -71,7 +71,7 @@ typedef struct bb_ring {
 
 /* ---- life ---- */
 
-/* max_count: at least 1; UINT32_MAX: no such bound. */
+/* max_count UINT32_MAX: no such bound. */
 void bb_ring_init(bb_ring *self, bb_allocator allocator, uint64_t limit, uint32_t max_count,
                   bb_budget *parent);
 
@@ -114,7 +114,8 @@ static inline bool bb_ring_could_fit(const bb_ring *self, uint64_t charge) {
 /*
  * Adds an item at one end. Evicts from the other end into *batch (initialised by
  * bb_batch_init; an item is a `value` there, and keys are NULL) as the bounds need.
- * BB_TOO_LARGE, BB_OVER_BUDGET (see *refusal), BB_NO_MEMORY: nothing has changed.
+ * BB_TOO_LARGE, BB_OVER_BUDGET (see *refusal), BB_NO_MEMORY: nothing has changed. BB_FULL:
+ * nothing either, in a ring of no items at all.
  * A charge is at most 2^62 - 1.
  */
 bb_status bb_ring_append(bb_ring *self, bb_end end, void *item, uint64_t charge, bb_batch *batch,
@@ -154,10 +155,19 @@ void bb_ring_rotate(bb_ring *self, int64_t steps);
 
 void bb_ring_reverse(bb_ring *self);
 
-/* Copies every item, in order, into an empty ring with bounds of its own: all or none, and
- * without slack, so what fitted here fits there under the same bounds. Fails as
- * bb_ring_insert. */
-bb_status bb_ring_copy(const bb_ring *self, bb_ring *into, bb_refusal *refusal);
+/* Copies `count` items, those at start, start + step, ..., into an empty ring with bounds of its
+ * own: all or none, and without slack, so what fitted here fits there under the same bounds.
+ * A step may be negative. Fails as bb_ring_insert. */
+bb_status bb_ring_copy(const bb_ring *self, int64_t start, int64_t step, uint32_t count,
+                       bb_ring *into, bb_refusal *refusal);
+
+/*
+ * Exchanges `count` items, those at start, start + step, ..., for copies of all of `fresh`, in one
+ * step and without evicting; unless the step is 1, they must be as many. Who left is in
+ * *batch, as BB_REPLACED. Fails as bb_ring_insert. O(n).
+ */
+bb_status bb_ring_splice(bb_ring *self, uint32_t start, uint32_t step, uint32_t count,
+                         const bb_ring *fresh, bb_batch *batch, bb_refusal *refusal);
 
 /* ---- giving memory back ---- */
 

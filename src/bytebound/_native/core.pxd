@@ -238,7 +238,14 @@ cdef extern from "bytebound/ring.h" nogil:
     )
     void bb_ring_rotate(bb_ring *self, int64_t steps)
     void bb_ring_reverse(bb_ring *self)
-    bb_status bb_ring_copy(const bb_ring *self, bb_ring *into, bb_refusal *refusal)
+    bb_status bb_ring_copy(
+        const bb_ring *self, int64_t start, int64_t step, uint32_t count, bb_ring *into,
+        bb_refusal *refusal
+    )
+    bb_status bb_ring_splice(
+        bb_ring *self, uint32_t start, uint32_t step, uint32_t count, const bb_ring *fresh,
+        bb_batch *batch, bb_refusal *refusal
+    )
     bool bb_ring_trim(bb_ring *self, uint64_t target, bb_reason reason, bb_batch *batch)
     bb_status bb_ring_limit(
         bb_ring *self, uint64_t limit, uint32_t max_count, bb_batch *batch
