@@ -297,6 +297,27 @@ bb_status bb_ring_insert(bb_ring *self, uint32_t index, void *item, uint64_t cha
     return BB_OK;
 }
 
+bool bb_ring_has_room(bb_ring *self, uint32_t count, uint64_t charge) {
+    bb_refusal refusal;
+    if (count > self->max_count - self->count) {
+        return false;
+    }
+    /* The slots there will be at the most. One item may take a lean step; several would
+     * not all get one, because the first of them takes a generous one. */
+    const uint32_t all = self->count + count;
+    const uint64_t step = (uint64_t)all + (count == 1 ? (all - 1) / 64 : (all - 1) / 8 + 3);
+    const uint32_t reach = (uint32_t)(step < self->max_count ? step : self->max_count);
+    const uint64_t stepped = bb_ring_overhead_for(reach);
+    const uint64_t slots = all <= self->capacity ? bb_ring_overhead(self) : stepped;
+    const uint64_t payload = self->payload + charge;
+    if (payload < charge || payload > UINT64_MAX - slots) {
+        return false;
+    }
+    return bb_budget_would_admit(&self->budget, charged(self), payload + slots, &refusal) ||
+           (slack(self, all) != 0 &&
+            bb_budget_would_admit(&self->budget, charged(self), payload + stepped, &refusal));
+}
+
 bb_status bb_ring_replace(bb_ring *self, uint32_t index, void *item, uint64_t charge,
                           bb_batch *batch, bb_refusal *refusal, void **old) {
     bb_ring_slot *slot = bb_ring_at(self, index);
@@ -342,6 +363,10 @@ void bb_ring_remove(bb_ring *self, uint32_t index, bb_reason reason, bb_removed 
 }
 
 /* ---- giving memory back ---- */
+
+uint64_t bb_ring_least(const bb_ring *self) {
+    return charged(self) - slack(self, self->count);
+}
 
 bool bb_ring_trim(bb_ring *self, uint64_t target, bb_reason reason, bb_batch *batch) {
     for (;;) {

@@ -16,6 +16,10 @@ const char *bb_status_text(bb_status status) {
         return "changed during iteration";
     case BB_FULL:
         return "full";
+    case BB_EMPTY:
+        return "empty";
+    case BB_SHUT:
+        return "shut down";
     }
     return "unknown status";
 }

@@ -124,10 +124,13 @@ static inline bb_status pair_append(pair *self, bb_end end, uint64_t charge) {
 static inline bb_status pair_insert(pair *self, uint32_t index, uint64_t charge) {
     bb_refusal refusal;
     const uintptr_t item = ++self->next_item;
+    const bool had_room = bb_ring_has_room(&self->ring, 1, charge);
     const bb_status status = bb_ring_insert(&self->ring, index, (void *)item, charge, &refusal);
     if (status == BB_OK) {
         model_insert(self, index, item, charge);
     }
+    CHECK(status == BB_NO_MEMORY || !had_room || status == BB_OK);
+    CHECK(had_room || status != BB_OK || self->count > 64);
     CHECK(status != BB_FULL || self->count != 0);
     CHECK(status != BB_TOO_LARGE || charge + bb_ring_overhead_for(1) > self->ring.budget.limit);
     return status;
@@ -229,9 +232,11 @@ static inline bb_status pair_limit(pair *self, uint64_t limit, uint32_t max_coun
     bb_batch batch;
     bb_batch_init(&batch);
     const uint32_t count = self->ring.count;
+    const bool keeps = bb_ring_least(&self->ring) <= limit && count <= max_count;
     const bb_status status = bb_ring_limit(&self->ring, limit, max_count, &batch);
     CHECK(status == BB_OK || (status == BB_NO_MEMORY && self->ring.count == count));
     CHECK(status != BB_OK || (self->ring.count <= max_count && self->ring.budget.total <= limit));
+    CHECK(status != BB_OK || keeps == (batch.count == 0));
     take_batch(self, &batch, BB_LEFT, 0);
     return status;
 }

@@ -221,6 +221,23 @@ static void insert_tells_which_bound_is_full(void) {
     pair_close(&self);
 }
 
+static void room_for_several_is_room_for_each(void) {
+    for (uint64_t limit = 20; limit < 6000; limit += 41) {
+        for (uint32_t several = 1; several < 80; several += 7) {
+            pair self;
+            pair_open(&self, limit, limit % 3 == 0 ? 3000 : BB_UNLIMITED, 120);
+            while (self.count < limit / 40 && pair_insert(&self, self.count, 9) == BB_OK) {
+            }
+            if (bb_ring_has_room(&self.ring, several, 11 * several)) {
+                for (uint32_t i = 0; i < several; i++) {
+                    CHECK(pair_insert(&self, self.count, 11) == BB_OK);
+                }
+            }
+            pair_close(&self);
+        }
+    }
+}
+
 static void a_full_ring_has_no_slack(void) {
     for (uint32_t max_count = 1; max_count < 120; max_count++) {
         pair self;
@@ -288,6 +305,7 @@ int main(void) {
     slots_are_given_back_after_a_burst();
     slack_goes_before_items();
     insert_tells_which_bound_is_full();
+    room_for_several_is_room_for_each();
     a_full_ring_has_no_slack();
     a_ring_of_no_items_takes_none();
     a_lowered_bound_evicts_just_enough();

@@ -109,6 +109,14 @@ static inline bool bb_ring_could_fit(const bb_ring *self, uint64_t charge) {
     return sizeof(bb_ring_slot) <= limit && charge <= limit - sizeof(bb_ring_slot);
 }
 
+/* Whether bb_ring_insert would take `count` more items of that charge in all, at every level
+ * of the budget. For several it may say no though it would. */
+bool bb_ring_has_room(bb_ring *self, uint32_t count, uint64_t charge);
+
+/* What would be charged if slack were given back: bb_ring_trim and bb_ring_limit evict
+ * nothing for this much. */
+uint64_t bb_ring_least(const bb_ring *self);
+
 /* ---- changing ---- */
 
 /*

@@ -17,6 +17,8 @@ typedef enum bb_status {
     BB_TOO_MANY = -4,    /* more entries than an index can name */
     BB_CHANGED = -5,     /* the structure changed under a cursor */
     BB_FULL = -6,        /* no room at the moment, and this operation does not evict */
+    BB_EMPTY = -7,       /* nothing to take at the moment */
+    BB_SHUT = -8,        /* the queue was shut down */
 } bb_status;
 
 /* One line in English for a code; never NULL. */
