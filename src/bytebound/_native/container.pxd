@@ -13,7 +13,7 @@ cdef class BoundedContainer:
     cdef object __weakref__
 
     # Takes a name and a budget to charge to, once; checks both first.
-    cdef int join(self, budget, name) except -1
+    cdef int join_budget(self, budget, name) except -1
     cdef int check_ready(self) except -1
     cdef bb_budget_totals totals(self)
     # The exception for a status other than BB_OK and BB_TOO_LARGE.

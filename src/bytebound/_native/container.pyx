@@ -52,7 +52,7 @@ cdef int set_attributes(cache, state) except -1:
 cdef class BoundedContainer:
     """A container with a bound in bytes."""
 
-    cdef int join(self, budget, name) except -1:
+    cdef int join_budget(self, budget, name) except -1:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a str or None, not {type(name).__name__}")
         if budget is not None and not isinstance(budget, Budget):

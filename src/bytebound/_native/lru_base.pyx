@@ -95,7 +95,7 @@ cdef class LRUBase(BoundedMapping):
         cdef uint32_t max_count = checked_items(max_items)
         cdef Sizing sizing = sizing_of(sizer)
         check_callback(on_evict, "on_evict")
-        self.join(budget, name)
+        self.join_budget(budget, name)
         self.sizing = sizing
         self.sizer = sizer
         self.on_evict = on_evict
