@@ -20,6 +20,10 @@ const char *bb_status_text(bb_status status) {
         return "empty";
     case BB_SHUT:
         return "shut down";
+    case BB_PINNED:
+        return "somebody looks at memory that would be overwritten";
+    case BB_UNSUPPORTED:
+        return "the platform cannot do it";
     }
     return "unknown status";
 }

@@ -11,14 +11,16 @@
 
 typedef enum bb_status {
     BB_OK = 0,
-    BB_NO_MEMORY = -1,   /* the allocator had nothing to give */
-    BB_TOO_LARGE = -2,   /* could not fit even if everything else left */
-    BB_OVER_BUDGET = -3, /* a parent budget has no room, and evicting did not make any */
-    BB_TOO_MANY = -4,    /* more entries than an index can name */
-    BB_CHANGED = -5,     /* the structure changed under a cursor */
-    BB_FULL = -6,        /* no room at the moment, and this operation does not evict */
-    BB_EMPTY = -7,       /* nothing to take at the moment */
-    BB_SHUT = -8,        /* the queue was shut down */
+    BB_NO_MEMORY = -1,    /* the allocator had nothing to give */
+    BB_TOO_LARGE = -2,    /* could not fit even if everything else left */
+    BB_OVER_BUDGET = -3,  /* a parent budget has no room, and evicting did not make any */
+    BB_TOO_MANY = -4,     /* more entries than an index can name */
+    BB_CHANGED = -5,      /* the structure changed under a cursor */
+    BB_FULL = -6,         /* no room at the moment, and this operation does not evict */
+    BB_EMPTY = -7,        /* nothing to take at the moment */
+    BB_SHUT = -8,         /* the queue was shut down */
+    BB_PINNED = -9,       /* somebody looks at memory that would be overwritten */
+    BB_UNSUPPORTED = -10, /* the platform cannot do it */
 } bb_status;
 
 /* One line in English for a code; never NULL. */
