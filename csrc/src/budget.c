@@ -1,32 +1,16 @@
 #include "bytebound/budget.h"
 
-#if BB_THREADED
-#include <sched.h>
-
-/* Held for a few instructions at a time, so spinning beats sleeping; the yield
- * is for the holder that was preempted on the same core. */
 static void lock(bb_budget *self) {
     if (self->root->shared) {
-        while (atomic_flag_test_and_set_explicit(&self->root->lock, memory_order_acquire)) {
-            sched_yield();
-        }
+        bb_spinlock_take(&self->root->lock);
     }
 }
 
 static void unlock(bb_budget *self) {
     if (self->root->shared) {
-        atomic_flag_clear_explicit(&self->root->lock, memory_order_release);
+        bb_spinlock_leave(&self->root->lock);
     }
 }
-#else
-static void lock(bb_budget *self) {
-    (void)self;
-}
-
-static void unlock(bb_budget *self) {
-    (void)self;
-}
-#endif
 
 void bb_budget_init(bb_budget *self, uint64_t limit, bb_budget *parent, bool shared) {
     self->limit = limit;
@@ -35,9 +19,7 @@ void bb_budget_init(bb_budget *self, uint64_t limit, bb_budget *parent, bool sha
     self->parent = parent;
     self->root = parent != NULL ? parent->root : self;
     self->shared = shared;
-#if BB_THREADED
-    atomic_flag_clear(&self->lock);
-#endif
+    bb_spinlock_init(&self->lock);
 }
 
 /* The lowest level that refuses, or NULL. Called with the lock held. */

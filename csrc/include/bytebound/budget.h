@@ -32,15 +32,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bytebound/spinlock.h"
 #include "bytebound/status.h"
-
-#ifndef BB_THREADED
-#define BB_THREADED 0
-#endif
-
-#if BB_THREADED
-#include <stdatomic.h>
-#endif
 
 #define BB_UNLIMITED UINT64_MAX
 
@@ -51,9 +44,7 @@ typedef struct bb_budget {
     struct bb_budget *parent;
     struct bb_budget *root;
     bool shared;
-#if BB_THREADED
-    atomic_flag lock; /* used at the root only */
-#endif
+    bb_spinlock lock; /* used at the root only */
 } bb_budget;
 
 /* Which level refused, and what it held when it did. */
