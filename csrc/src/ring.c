@@ -176,9 +176,9 @@ static void make_room(bb_ring *self, bb_end from, const bb_batch *batch, uint32_
     }
 }
 
-/* One leaves and one enters, the steady state of a full ring. */
-static bool recycle(bb_ring *self, bb_end end, void *item, uint64_t charge, bb_reason reason,
-                    bb_batch *batch) {
+/* One leaves and one enters, the steady state of a ring at its bound. */
+static bool evict_one(bb_ring *self, bb_end end, void *item, uint64_t charge, bb_reason reason,
+                      bb_batch *batch) {
     bb_refusal refusal;
     if (self->count == 0 || self->count < self->capacity / 2) {
         return false;
@@ -187,24 +187,44 @@ static bool recycle(bb_ring *self, bb_end end, void *item, uint64_t charge, bb_r
     if (bb_budget_exchange(&self->budget, victim.charge, charge, &refusal) != BB_OK) {
         return false;
     }
-    drop(self, end == BB_RIGHT ? BB_LEFT : BB_RIGHT, 1);
-    self->payload -= victim.charge;
-    self->counters.left[reason]++;
-    place(self, end, item, charge);
     batch->items[0] = victim;
+    batch->count = 1;
+    make_room(self, end == BB_RIGHT ? BB_LEFT : BB_RIGHT, batch, 0);
+    place(self, end, item, charge);
+    return true;
+}
+
+/* The same where no slot is free: the new item takes the slot of the old one, which becomes the
+ * other end. Whoever evicts once mostly evicts again: fetches what dropping the next will touch. */
+static inline bool recycle(bb_ring *self, bb_end end, void *item, uint64_t charge,
+                           bb_batch *batch) {
+    bb_refusal refusal;
+    const uint32_t last = self->head == 0 ? self->capacity - 1 : self->head - 1;
+    const uint32_t at = end == BB_RIGHT ? self->head : last;
+    const bb_ring_slot victim = self->slots[at];
+    if (bb_budget_exchange(&self->budget, victim.charge, charge, &refusal) != BB_OK) {
+        return false;
+    }
+    self->slots[at] = (bb_ring_slot){item, charge};
+    self->head = end == BB_LEFT ? at : at + 1 == self->capacity ? 0 : at + 1;
+    self->payload += charge - victim.charge;
+    self->counters.inserts++;
+    self->counters.left[BB_ITEMS]++;
+    self->version++;
+    __builtin_prefetch(self->slots[end == BB_RIGHT ? self->head : at == 0 ? 0 : at - 1].item, 1);
+    batch->items[0] = (bb_removed){NULL, victim.item, victim.charge, 0, BB_ITEMS};
     batch->count = 1;
     return true;
 }
 
-bb_status bb_ring_append(bb_ring *self, bb_end end, void *item, uint64_t charge, bb_batch *batch,
-                         bb_refusal *refusal) {
+/* bb_ring_append, if there is a slot or if it takes more than one to leave. */
+__attribute__((noinline)) static bb_status append_slowly(bb_ring *self, bb_end end, void *item,
+                                                         uint64_t charge, bb_batch *batch,
+                                                         bb_refusal *refusal) {
     bb_reason reason = BB_ITEMS;
     if (!bb_ring_could_fit(self, charge)) {
         *refusal = bb_budget_refusal(&self->budget, 0, charge);
         return BB_TOO_LARGE;
-    }
-    if (self->max_count == 0) {
-        return BB_FULL;
     }
     if (self->count < self->max_count) {
         const bb_status status = charge_and_grow(self, charge, refusal);
@@ -215,9 +235,11 @@ bb_status bb_ring_append(bb_ring *self, bb_end end, void *item, uint64_t charge,
             return status;
         }
         reason = reason_for(self, refusal);
-    }
-    if (recycle(self, end, item, charge, reason, batch)) {
-        return BB_OK;
+        if (evict_one(self, end, item, charge, reason, batch)) {
+            return BB_OK;
+        }
+    } else if (self->max_count == 0) {
+        return BB_FULL;
     }
     uint32_t room;
     eviction plan = {self->payload + charge,
@@ -234,6 +256,15 @@ bb_status bb_ring_append(bb_ring *self, bb_end end, void *item, uint64_t charge,
     place(self, end, item, charge);
     shrink_if_sparse(self);
     return BB_OK;
+}
+
+bb_status bb_ring_append(bb_ring *self, bb_end end, void *item, uint64_t charge, bb_batch *batch,
+                         bb_refusal *refusal) {
+    if (self->count == self->max_count && self->count != 0 &&
+        recycle(self, end, item, charge, batch)) {
+        return BB_OK;
+    }
+    return append_slowly(self, end, item, charge, batch, refusal);
 }
 
 /* ---- in the middle ---- */

@@ -5,6 +5,8 @@ from bytebound._native.container import Audit
 from bytebound._native.errors import BudgetExceededError, EntryTooLargeError
 from bytebound._native.lru import LRUCache
 from bytebound._native.mapping import CacheStats
+from bytebound._native.ring import RingBuffer
+from bytebound._native.ring_base import RingStats
 from bytebound._native.sizing import MemoryBlock, register_sizer, sizeof
 from bytebound._native.tracker import SizeTracker
 
@@ -18,6 +20,8 @@ __all__ = [
     "EntryTooLargeError",
     "LRUCache",
     "MemoryBlock",
+    "RingBuffer",
+    "RingStats",
     "SizeTracker",
     "register_sizer",
     "sizeof",

@@ -42,7 +42,7 @@ typedef struct bb_removed {
     void *key; /* NULL where entries have none */
     void *value;
     uint64_t charge; /* what its leaving released */
-    uint32_t index;  /* where it was, for the structure that evicts */
+    uint32_t index;  /* for the structure that evicts; of no use to its caller */
     bb_reason reason;
 } bb_removed;
 

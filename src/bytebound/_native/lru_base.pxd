@@ -14,7 +14,6 @@ cdef extern from "lru_support.h":
     uint32_t bb_find(const bb_lru *self, PyObject *key, Py_hash_t hash_value)
     void bb_drop_taken(bb_lru *taken)
     void bb_share_entries(const bb_lru *copy)
-    void bb_notify(PyObject *callback, PyObject *key, PyObject *value, PyObject *reason)
     int bb_container_traverse_locked(PyObject *self, visitproc visit, void *argument) noexcept
     void bb_install_lru_slots(
         PyTypeObject *type, Py_ssize_t lru_offset, Py_ssize_t mutex_offset, inquiry clear

@@ -68,6 +68,7 @@ from bytebound._native.support cimport (
     PySequence_Fast_ITEMS,
     bb_hash,
     bb_lock,
+    bb_notify,
     bb_python_allocator,
     bb_steal,
     bb_unlock,
@@ -186,12 +187,13 @@ cdef class LRUBase(BoundedMapping):
         return 0
 
     cdef int notify(self, PyObject *key, PyObject *value, bb_reason reason) except -1:
+        cdef PyObject *arguments[3]
         if self.on_evict is not None:
             callback = self.on_evict
-            bb_notify(
-                <PyObject *> callback, key, value,
-                <PyObject *> (<tuple> REASONS)[<Py_ssize_t> reason],
-            )
+            arguments[0] = key
+            arguments[1] = value
+            arguments[2] = <PyObject *> (<tuple> REASONS)[<Py_ssize_t> reason]
+            bb_notify(<PyObject *> callback, arguments, 3)
         return 0
 
     cdef object too_large(self, uint64_t charge, size_t parts=0):

@@ -59,15 +59,6 @@ static inline void bb_share_entries(const bb_lru *copy) {
     }
 }
 
-/* An eviction callback's exception belongs to nobody: the operation stands. */
-static inline void bb_notify(PyObject *callback, PyObject *key, PyObject *value, PyObject *reason) {
-    PyObject *result = PyObject_CallFunctionObjArgs(callback, key, value, reason, NULL);
-    if (result == NULL) {
-        PyErr_WriteUnraisable(callback);
-    }
-    Py_XDECREF(result);
-}
-
 /* ---- what the type slots of container_support.h are told ---- */
 
 static Py_ssize_t bb_lru_offset; /* of the bb_lru inside the object */

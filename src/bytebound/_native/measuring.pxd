@@ -16,8 +16,9 @@ cdef enum Sizing:
     SIZE_BY_CALL
 
 
-# What the argument `sizer` of a container means; raises for one that is none.
-cdef Sizing sizing_of(sizer) except *
+# What the argument `sizer` of a container means, whose items may share parts or not; raises for
+# one that is none.
+cdef Sizing sizing_of(sizer, bint can_share=*) except *
 
 # A bound on items: UINT32_MAX for None.
 cdef uint32_t checked_items(max_items) except? 0

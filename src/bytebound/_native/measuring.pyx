@@ -17,19 +17,17 @@ from bytebound._native.errors import EntryTooLargeError
 cdef dict SIZERS = {"deep": SIZE_DEEP, "shallow": SIZE_SHALLOW, "shared": SIZE_SHARED}
 
 
-cdef Sizing sizing_of(sizer) except *:
-    if isinstance(sizer, str):
-        if sizer not in SIZERS:
-            raise ValueError(
-                f'sizer must be "deep", "shallow", "shared" or a callable, not {sizer!r}'
-            )
-        return SIZERS[sizer]
-    if not callable(sizer):
+cdef Sizing sizing_of(sizer, bint can_share=True) except *:
+    if not isinstance(sizer, str) and callable(sizer):
+        return SIZE_BY_CALL
+    known = '"deep", "shallow", "shared"' if can_share else '"deep", "shallow"'
+    if not isinstance(sizer, str):
         raise TypeError(
-            f'sizer must be "deep", "shallow", "shared" or a callable, '
-            f"not {type(sizer).__name__}"
+            f"sizer must be {known} or a callable, not {type(sizer).__name__}"
         )
-    return SIZE_BY_CALL
+    if sizer not in SIZERS or (sizer == "shared" and not can_share):
+        raise ValueError(f"sizer must be {known} or a callable, not {sizer!r}")
+    return SIZERS[sizer]
 
 
 cdef uint32_t checked_items(max_items) except? 0:

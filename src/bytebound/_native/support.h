@@ -10,6 +10,7 @@
  *   bb_hash      hash(key), without a call for a str that knows its hash
  *   bb_compare   key comparison as far as it needs no Python code
  *   bb_publish   names a type after the module that people import it from
+ *   bb_notify    calls back from an operation that stands whatever the callback does
  *   bb_steal     hands a reference to Cython instead of lending it
  */
 #ifndef BYTEBOUND_SUPPORT_H
@@ -53,6 +54,15 @@ static inline bb_allocator bb_python_allocator(void) {
 
 static inline void bb_publish(PyTypeObject *type, const char *name) {
     type->tp_name = name;
+}
+
+/* An exception in a callback belongs to nobody. */
+static inline void bb_notify(PyObject *callback, PyObject *const *arguments, size_t count) {
+    PyObject *result = PyObject_Vectorcall(callback, arguments, count, NULL);
+    if (result == NULL) {
+        PyErr_WriteUnraisable(callback);
+    }
+    Py_XDECREF(result);
 }
 
 /* -1 with an exception set if the key cannot be hashed. */

@@ -22,4 +22,5 @@ cdef extern from "support.h":
     Py_hash_t bb_hash(PyObject *key) except -1
     object bb_steal(PyObject *object)
     bb_allocator bb_python_allocator()
+    void bb_notify(PyObject *callback, PyObject *const *arguments, size_t count)
     void bb_publish(PyTypeObject *type, const char *name)
