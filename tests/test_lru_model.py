@@ -151,7 +151,7 @@ class CacheMachine(RuleBasedStateMachine):
         self.model = Model(max_bytes, max_items, limit)
         self.model.exact = not charge_overhead and not deep
         if charge_overhead:
-            single = AnyCache("1kB")
+            single = AnyCache("1kB", budget=Budget("1kB") if budgets else None)
             single.put(1, 1, size=1)
             self.model.least_overhead = single.copy().overhead_nbytes
         self.deep = deep

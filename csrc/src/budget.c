@@ -12,6 +12,16 @@ static void unlock(bb_budget *self) {
     }
 }
 
+/* Called with the lock held, so nobody else writes. */
+static void tick(bb_budget *root) {
+#if BB_THREADED
+    const uint64_t now = atomic_load_explicit(&root->clock, memory_order_relaxed);
+    atomic_store_explicit(&root->clock, now + 1, memory_order_relaxed);
+#else
+    root->clock++;
+#endif
+}
+
 void bb_budget_init(bb_budget *self, uint64_t limit, bb_budget *parent, bool shared) {
     self->limit = limit;
     self->total = 0;
@@ -19,6 +29,7 @@ void bb_budget_init(bb_budget *self, uint64_t limit, bb_budget *parent, bool sha
     self->parent = parent;
     self->root = parent != NULL ? parent->root : self;
     self->shared = shared;
+    self->clock = 0;
     bb_spinlock_init(&self->lock);
 }
 
@@ -49,6 +60,9 @@ bb_status bb_budget_exchange_tree(bb_budget *self, uint64_t release, uint64_t ch
     const bb_budget *refusing = refusing_level(self, release, charge, refusal);
     for (bb_budget *level = self; refusing == NULL && level != NULL; level = level->parent) {
         bb_budget_apply(level, release, charge);
+    }
+    if (refusing == NULL && charge != 0) {
+        tick(self->root);
     }
     unlock(self);
     if (refusing == NULL) {

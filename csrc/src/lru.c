@@ -64,8 +64,8 @@ static uint32_t bits_for(uint32_t count) {
     return bits;
 }
 
-uint64_t bb_lru_overhead_for(uint32_t count) {
-    return count == 0 ? 0 : index_bytes(false, count) + slot_bytes(bits_for(count));
+uint64_t bb_lru_overhead_for(const bb_lru *self, uint32_t count) {
+    return count == 0 ? 0 : index_bytes(self, count) + slot_bytes(bits_for(count));
 }
 
 /* What the arrays would take after compacting to `count`, never more than now. */
@@ -75,7 +75,7 @@ static uint64_t compacted_bytes(const bb_lru *self, uint32_t count) {
     }
     const uint32_t bits = bits_for(count);
     const uint32_t capacity = count < self->capacity ? count : self->capacity;
-    return index_bytes(self->shares, capacity) +
+    return index_bytes(self, capacity) +
            slot_bytes(bits < self->slot_bits ? bits : self->slot_bits);
 }
 
@@ -103,13 +103,15 @@ static bool resize_array(bb_lru *self, void **array, uint64_t old_size, uint64_t
 }
 
 static bool resize_columns(bb_lru *self, uint32_t capacity) {
-    enum { COLUMNS = 3 };
+    enum { COLUMNS = 4 };
     const uint64_t old = self->capacity == 0 ? 0 : (uint64_t)self->capacity + 1;
     const uint64_t new = capacity == 0 ? 0 : (uint64_t)capacity + 1;
     void *columns[COLUMNS] = {self->entries, self->links,
-                              self->sharing != NULL ? self->sharing->lists : NULL};
+                              self->sharing != NULL ? self->sharing->lists : NULL, self->uses};
+    const bool uses = self->uses != NULL || keeps_uses(self);
     const size_t each[COLUMNS] = {sizeof(bb_lru_entry), sizeof(bb_lru_link),
-                                  self->sharing != NULL ? sizeof(bb_parts_list) : 0};
+                                  self->sharing != NULL ? sizeof(bb_parts_list) : 0,
+                                  uses ? sizeof(uint64_t) : 0};
     int at = 0;
     while (at < COLUMNS && resize_array(self, &columns[at], old * each[at], new * each[at])) {
         at++;
@@ -123,6 +125,7 @@ static bool resize_columns(bb_lru *self, uint32_t capacity) {
     if (self->sharing != NULL) {
         self->sharing->lists = columns[2];
     }
+    self->uses = columns[3];
     if (done) {
         if (self->capacity == 0 && capacity != 0) {
             self->links[0] = (bb_lru_link){0, 0};
@@ -180,6 +183,9 @@ static void pack(bb_lru *self) {
         self->links[to] = self->links[from];
         if (self->sharing != NULL) {
             self->sharing->lists[to] = self->sharing->lists[from];
+        }
+        if (self->uses != NULL) {
+            self->uses[to] = self->uses[from];
         }
         self->links[self->links[to].older].newer = to;
         self->links[self->links[to].newer].older = to;
@@ -262,6 +268,9 @@ void bb_lru_place(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t 
     self->count++;
     if (self->sharing != NULL) {
         self->sharing->lists[index] = (bb_parts_list){NULL, 0};
+    }
+    if (self->uses != NULL) {
+        self->uses[index] = bb_budget_now(&self->budget);
     }
     fill(self, index, key, value, hash, charge);
 }
@@ -376,7 +385,7 @@ bb_status bb_lru_charge_and_grow(bb_lru *self, uint64_t release, uint64_t charge
             return BB_TOO_MANY;
         }
         const uint64_t growth = charged_overhead(
-            self, index_bytes(self->shares, capacity) + slot_bytes(slot_bits) - array_bytes(self));
+            self, index_bytes(self, capacity) + slot_bytes(slot_bits) - array_bytes(self));
         status = bb_budget_exchange(&self->budget, release, charge + growth, refusal);
         if (status == BB_OK) {
             if (!bb_lru_grow(self, capacity, slot_bits)) {
@@ -413,6 +422,11 @@ static uint64_t slack(const bb_lru *self, uint32_t left) {
     return is_worth_compacting(self, left) ? own_bytes(self) - least_bytes(self, left) : 0;
 }
 
+/* Whether an entry's leaving is for this structure to decide, not for all under a budget. */
+static inline bool may_leave(const bb_lru *self, uint32_t index, bb_reason reason) {
+    return reason != BB_BUDGET || self->uses == NULL || self->uses[index] <= self->yields_until;
+}
+
 /*
  * Plans evictions from the oldest on, all but entry `skip`, until the budget takes what
  * is left: as few as possible, so slack goes before entries do. `payload` is what it would be if
@@ -424,6 +438,9 @@ bb_status bb_lru_exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t paylo
                                      uint32_t *room) {
     bb_status status = BB_OVER_BUDGET;
     uint32_t victim = bb_lru_oldest(self);
+    if (victim != 0 && !may_leave(self, victim, reason)) {
+        return status;
+    }
     const uint64_t everything = self->payload + charged_overhead(self, self->overhead);
     if (!bb_budget_would_admit(&self->budget, everything, least, refusal)) {
         return status; /* no need to go through the entries to know */
@@ -443,7 +460,7 @@ bb_status bb_lru_exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t paylo
         if (victim == skip && victim != 0) {
             victim = bb_lru_newer(self, victim);
         }
-        if (victim == 0) {
+        if (victim == 0 || !may_leave(self, victim, reason)) {
             break;
         }
         if (!push_victim(self, batch, victim, reason, &payload)) {
@@ -466,7 +483,7 @@ static bool recycle_oldest(bb_lru *self, void *key, void *value, uint64_t hash, 
                            bb_reason reason, bb_batch *batch) {
     bb_refusal refusal;
     const uint32_t index = bb_lru_oldest(self);
-    if (index == 0 || self->count < self->capacity / 2) {
+    if (index == 0 || self->count < self->capacity / 2 || !may_leave(self, index, reason)) {
         return false;
     }
     const bb_removed victim = describe(self, index, reason, bb_lru_charge(&self->entries[index]));
@@ -497,11 +514,11 @@ void bb_lru_commit(bb_lru *self, bb_batch *batch) {
 
 /* What is charged for an entry that is alone. */
 static uint64_t least_charge(const bb_lru *self, uint64_t size) {
-    return size + charged_overhead(self, LEAST_OVERHEAD);
+    return size + charged_overhead(self, self->least_overhead);
 }
 
 bool bb_lru_could_fit(const bb_lru *self, uint64_t charge) {
-    const uint64_t least = charged_overhead(self, LEAST_OVERHEAD);
+    const uint64_t least = charged_overhead(self, self->least_overhead);
     return least <= self->budget.limit && charge <= self->budget.limit - least;
 }
 
@@ -617,7 +634,7 @@ bb_status bb_lru_recharge(bb_lru *self, uint32_t index, uint64_t charge, bb_batc
  * structure, with slots as empty as the budget allows. */
 static bb_status reserve(bb_lru *self, uint32_t count, uint64_t charge, bb_refusal *refusal) {
     for (uint32_t slot_bits = bits_for(count);; slot_bits--) {
-        const uint64_t bytes = index_bytes(self->shares, count) + slot_bytes(slot_bits);
+        const uint64_t bytes = index_bytes(self, count) + slot_bytes(slot_bits);
         const uint64_t all = charge + charged_overhead(self, bytes);
         const bb_status status = bb_budget_exchange(&self->budget, 0, all, refusal);
         if (status == BB_OK) {
@@ -638,6 +655,9 @@ static bb_status copy_entries(const bb_lru *self, bb_lru *into) {
     for (uint32_t index = bb_lru_oldest(self); index != 0; index = bb_lru_newer(self, index)) {
         const bb_lru_entry *entry = &self->entries[index];
         bb_lru_place(into, entry->key, entry->value, entry->hash, entry->charge);
+        if (into->uses != NULL && self->budget.root == into->budget.root) {
+            into->uses[bb_lru_newest(into)] = self->uses[index];
+        }
         if (into->sharing != NULL && !bb_lru_copy_list(self, index, into)) {
             return BB_NO_MEMORY;
         }
@@ -698,6 +718,35 @@ bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_batch *batc
     }
 }
 
+bool bb_lru_nominee(bb_lru *self, uint64_t *use, uint64_t *releasable) {
+    const uint32_t index = bb_lru_oldest(self);
+    if (index == 0) {
+        return false;
+    }
+    *use = self->uses != NULL ? self->uses[index] : 0;
+    *releasable = bb_lru_releasable(self, index);
+    if (self->count == 1) {
+        *releasable += charged_overhead(self, self->overhead);
+    }
+    return true;
+}
+
+uint64_t bb_lru_reclaim(bb_lru *self, uint64_t need, uint64_t until, uint64_t spare,
+                        bb_batch *batch) {
+    const uint64_t before = self->payload + charged_overhead(self, self->overhead);
+    uint64_t freed = 0;
+    uint64_t use, releasable;
+    while (freed < need && freed <= spare && batch->count < BB_BATCH_INLINE &&
+           bb_lru_nominee(self, &use, &releasable) && use <= until && releasable <= spare - freed) {
+        evict_oldest(self, BB_BUDGET, batch);
+        if (self->count == 0) {
+            compact_and_release(self, 0);
+        }
+        freed = before - self->payload - charged_overhead(self, self->overhead);
+    }
+    return freed;
+}
+
 bb_status bb_lru_limit(bb_lru *self, uint64_t limit, uint32_t max_count, bb_batch *batch) {
     const uint64_t before = self->payload + charged_overhead(self, self->overhead);
     uint64_t payload = self->payload;
@@ -737,7 +786,9 @@ void bb_lru_init(bb_lru *self, bb_allocator allocator, uint64_t limit, uint32_t 
     self->allocator = allocator;
     self->max_count = max_count;
     self->charge_overhead = charge_overhead;
+    self->yields_until = UINT64_MAX;
     bb_budget_init(&self->budget, limit, parent, false);
+    self->least_overhead = bb_lru_overhead_for(self, 1);
 }
 
 void bb_lru_close(bb_lru *self) {
@@ -751,6 +802,7 @@ void bb_lru_take_all(bb_lru *self, bb_lru *into) {
     into->slots = self->slots;
     into->entries = self->entries;
     into->links = self->links;
+    into->uses = self->uses;
     into->slot_bits = self->slot_bits;
     into->strayed = self->strayed;
     into->shares = self->shares;
@@ -762,6 +814,7 @@ void bb_lru_take_all(bb_lru *self, bb_lru *into) {
     self->slots = NULL;
     self->entries = NULL;
     self->links = NULL;
+    self->uses = NULL;
     self->sharing = NULL;
     self->slot_bits = self->count = self->used = self->capacity = self->free = 0;
     self->payload = self->overhead = 0;

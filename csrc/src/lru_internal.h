@@ -17,19 +17,24 @@ static inline uint32_t needed_load(uint32_t slot_bits) {
     return slot_bits == 0 ? 0 : (uint32_t)(((uint64_t)7 << slot_bits) >> 3);
 }
 
+static inline bool keeps_uses(const bb_lru *self) {
+    return self->budget.parent != NULL;
+}
+
 /* All that a structure takes for each index. */
-static inline uint64_t index_bytes(bool shares, uint32_t capacity) {
-    const size_t each =
-        sizeof(bb_lru_entry) + sizeof(bb_lru_link) + (shares ? sizeof(bb_parts_list) : 0);
+static inline size_t index_size(bool shares, bool uses) {
+    return sizeof(bb_lru_entry) + sizeof(bb_lru_link) + (shares ? sizeof(bb_parts_list) : 0) +
+           (uses ? sizeof(uint64_t) : 0);
+}
+
+static inline uint64_t index_bytes(const bb_lru *self, uint32_t capacity) {
+    const size_t each = index_size(self->shares, keeps_uses(self));
     return capacity == 0 ? 0 : ((uint64_t)capacity + 1) * each;
 }
 
 static inline uint64_t slot_bytes(uint32_t slot_bits) {
     return slot_bits == 0 ? 0 : sizeof(uint32_t) << slot_bits;
 }
-
-/* The arrays of a single entry. */
-#define LEAST_OVERHEAD (index_bytes(false, 1) + slot_bytes(MIN_SLOT_BITS))
 
 static inline uint32_t home_slot(const bb_lru *self, uint64_t hash) {
     return bb_scramble(hash) >> (32 - self->slot_bits);
@@ -41,7 +46,7 @@ static inline bool in_use(const bb_lru *self, uint32_t index) {
 
 /* What the arrays take. */
 static inline uint64_t array_bytes(const bb_lru *self) {
-    return index_bytes(self->shares, self->capacity) + slot_bytes(self->slot_bits);
+    return index_bytes(self, self->capacity) + slot_bytes(self->slot_bits);
 }
 
 /* All memory that the structure has now. During a planned operation, lists that

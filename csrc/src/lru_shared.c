@@ -4,6 +4,7 @@
 
 void bb_lru_share(bb_lru *self) {
     self->shares = true;
+    self->least_overhead = bb_lru_overhead_for(self, 1);
 }
 
 /* ---- the memory ---- */
@@ -31,8 +32,8 @@ void bb_lru_free_sharing(bb_lru *self) {
     }
 }
 
-uint64_t bb_lru_shared_overhead_for(size_t parts) {
-    return index_bytes(true, 1) + slot_bytes(MIN_SLOT_BITS) + sizeof(bb_lru_sharing) +
+uint64_t bb_lru_shared_overhead_for(const bb_lru *self, size_t parts) {
+    return self->least_overhead + sizeof(bb_lru_sharing) +
            bb_parts_bytes(bb_parts_capacity_for(parts), parts);
 }
 
@@ -53,7 +54,8 @@ void bb_lru_forget_parts(bb_lru *self, uint32_t index) {
 /* *least = what is charged for an entry that is alone; false if even that is too much. */
 static bool could_fit(bb_lru *self, uint64_t size, const bb_found *found, uint64_t *least,
                       bb_refusal *refusal) {
-    const uint64_t overhead = charged_overhead(self, bb_lru_shared_overhead_for(found->count));
+    const uint64_t overhead =
+        charged_overhead(self, bb_lru_shared_overhead_for(self, found->count));
     const uint64_t limit = self->budget.limit;
     const uint64_t both = found->nbytes > UINT64_MAX - size ? UINT64_MAX : found->nbytes + size;
     if (overhead <= limit && both <= limit - overhead && both <= BB_LRU_CHARGE_MAX) {

@@ -14,6 +14,9 @@ static const char *list_defect(const bb_lru *self) {
         if (++count > self->count) {
             return "the recency list is longer than the count";
         }
+        if (self->uses != NULL && before != 0 && self->uses[at] < self->uses[before]) {
+            return "an entry used later is further back in the recency list";
+        }
         payload += bb_lru_charge(&self->entries[at]);
         before = at;
     }
@@ -65,6 +68,9 @@ static const char *array_defect(const bb_lru *self) {
     }
     if ((self->sharing != NULL) != (self->shares && self->capacity != 0)) {
         return "what is shared is kept without need, or not kept";
+    }
+    if ((self->uses != NULL) != (keeps_uses(self) && self->capacity != 0)) {
+        return "times of use are kept without need, or not kept";
     }
     if (self->overhead != own_bytes(self)) {
         return "overhead is not what the arrays take";

@@ -154,7 +154,7 @@ static inline bb_status pair_put(pair *self, uintptr_t key, uint64_t charge, uin
     find_parts(self, parts, nbytes, &found);
     const uintptr_t value = ++self->next_value;
     const uint64_t overhead =
-        self->lru.charge_overhead ? bb_lru_shared_overhead_for(found.count) : 0;
+        self->lru.charge_overhead ? bb_lru_shared_overhead_for(&self->lru, found.count) : 0;
     const bool fits_alone = found.nbytes + charge + overhead <= self->lru.budget.limit;
     const uint32_t index = find(&self->lru, key);
     void *old = NULL;

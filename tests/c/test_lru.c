@@ -60,7 +60,8 @@ static void what_fits_alone_always_fits(void) {
             for (uint32_t key = 1; key <= before; key++) {
                 CHECK(pair_put(&self, key, 1) == BB_OK);
             }
-            const uint64_t largest = charge_overhead ? 9000 - bb_lru_overhead_for(1) : 9000;
+            const uint64_t largest =
+                charge_overhead ? 9000 - bb_lru_overhead_for(&self.lru, 1) : 9000;
             const uint32_t count = self.lru.count;
             CHECK(pair_put(&self, 199, largest + 1) == BB_TOO_LARGE);
             CHECK(self.lru.count == count);
@@ -124,7 +125,8 @@ static void a_copy_fits_where_the_original_did(void) {
         bb_refusal refusal;
         pair_open(&self, limit, BB_UNLIMITED, UINT32_MAX, true);
         for (uintptr_t key = 1; key < 190; key++) {
-            CHECK(pair_put(&self, key, 1) == BB_OK || limit < bb_lru_overhead_for(1) + 1);
+            CHECK(pair_put(&self, key, 1) == BB_OK ||
+                  limit < bb_lru_overhead_for(&self.lru, 1) + 1);
         }
         pair_open(&copy, limit, BB_UNLIMITED, UINT32_MAX, true);
         CHECK(bb_lru_copy(&self.lru, &copy.lru, &refusal) == BB_OK);
@@ -161,7 +163,8 @@ static void a_lowered_bound_evicts_just_enough(void) {
             check_same(&self);
             CHECK(self.lru.budget.limit == limit && self.lru.max_count == 50);
             CHECK(self.lru.count == 50 || self.lru.budget.total + 1 + 8 * 40 + 64 > limit ||
-                  bb_lru_overhead_for(self.lru.count + 1) + self.lru.payload + 1 > limit);
+                  bb_lru_overhead_for(&self.lru, self.lru.count + 1) + self.lru.payload + 1 >
+                      limit);
             pair_close(&self);
         }
     }
@@ -182,7 +185,7 @@ static void slack_goes_before_entries(void) {
     check_same(&self);
     pair_delete(&self, 20);
     pair_delete(&self, 21);
-    CHECK(pair_put(&self, 22, 4000 - bb_lru_overhead_for(1)) == BB_OK);
+    CHECK(pair_put(&self, 22, 4000 - bb_lru_overhead_for(&self.lru, 1)) == BB_OK);
     check_same(&self);
     pair_close(&self);
 }

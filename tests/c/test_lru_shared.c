@@ -152,7 +152,8 @@ static void what_fits_alone_always_fits(void) {
         const uint64_t parts = UINT64_C(0xFF0000FF0);
         bb_found found;
         find_parts(&self, parts, 2, &found);
-        const uint64_t largest = 6000 - bb_lru_shared_overhead_for(found.count) - found.nbytes;
+        const uint64_t largest =
+            6000 - bb_lru_shared_overhead_for(&self.lru, found.count) - found.nbytes;
         bb_found_free(&found);
         const uint32_t count = self.lru.count;
         CHECK(pair_put(&self, 39, largest + 1, parts, 2) == BB_TOO_LARGE);

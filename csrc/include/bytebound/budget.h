@@ -13,6 +13,10 @@
  * can learn whether evicting these entries would make room before it evicts
  * any of them.
  *
+ * The root also keeps the clock by which containers of one tree compare what was used
+ * when: it counts charges, so reading it is all that a use costs, and two uses with no charge
+ * between them are as old as each other.
+ *
  * Complexity: O(depth) for each operation; no allocation.
  *
  * Threads: with BB_THREADED one lock at the root covers all levels of a tree
@@ -35,6 +39,13 @@
 #include "bytebound/spinlock.h"
 #include "bytebound/status.h"
 
+#if BB_THREADED
+#include <stdatomic.h>
+typedef _Atomic uint64_t bb_clock;
+#else
+typedef uint64_t bb_clock;
+#endif
+
 #define BB_UNLIMITED UINT64_MAX
 
 typedef struct bb_budget {
@@ -44,7 +55,8 @@ typedef struct bb_budget {
     struct bb_budget *parent;
     struct bb_budget *root;
     bool shared;
-    bb_spinlock lock; /* used at the root only */
+    bb_clock clock; /* used at the root only, as is the lock */
+    bb_spinlock lock;
 } bb_budget;
 
 /* Which level refused, and what it held when it did. */
@@ -75,6 +87,15 @@ static inline bb_status bb_budget_exchange(bb_budget *self, uint64_t release, ui
 
 /* Whether such an exchange would be taken now; changes nothing. */
 bool bb_budget_would_admit(bb_budget *self, uint64_t release, uint64_t charge, bb_refusal *refusal);
+
+/* The time by the clock of the tree. Written under the root's lock, read without it. */
+static inline uint64_t bb_budget_now(const bb_budget *self) {
+#if BB_THREADED
+    return atomic_load_explicit(&self->root->clock, memory_order_relaxed);
+#else
+    return self->root->clock;
+#endif
+}
 
 /* Releasing never fails; more than was charged is the caller's defect. */
 void bb_budget_release(bb_budget *self, uint64_t size);

@@ -24,7 +24,7 @@
  * reads an entry only when it is almost surely the right one, and closing a gap
  * knows how far each slot is from home without reading entries at all. Links lie apart from entries because a promotion
  * touches three other links but no other entry. A further column for each entry
- * (expiry, a use clock) is a further array by the same index.
+ * is a further array by the same index: under a budget, `uses`, 8 bytes each, when it was used.
  *
  * Sharing: after bb_lru_share, entries may be made of parts that they share (see
  * parts.h), and a further column has each entry's list of them. `payload` is then
@@ -33,7 +33,7 @@
  * one entry after the other, and taken back if the budget refuses in the end.
  *
  * Bytes: 40 an entry, 56 where parts are shared, plus 4 * 2^b / count for slots (8 to 16), plus the
- * slack of growing by an eighth. All of it is `overhead`; with `charge_overhead` it is
+ * slack of growing by an eighth, plus 8 under a budget. All of it is `overhead`; with `charge_overhead` it is
  * charged to the budget like any payload, before it is taken.
  *
  * Complexity: find, promote, insert, replace and remove O(1); growing and
@@ -49,6 +49,7 @@
  *   - budget.total == payload + (charge_overhead ? overhead : 0) and never
  *     above budget.limit;
  *   - each entry is on the recency list once and found from its hash;
+ *   - an entry was used no later than those newer than it;
  *   - index < 2^b for every index in use, so slots need no more than b bits;
  *   - `version` changes whenever an entry enters, leaves or moves to another
  *     index; it stays when entries are promoted or replaced.
@@ -116,7 +117,10 @@ typedef struct bb_lru {
     bool shares;  /* entries may be made of parts */
     uint64_t payload;
     uint64_t overhead;
+    uint64_t least_overhead; /* the arrays of a single entry */
     bb_lru_sharing *sharing; /* NULL without arrays, or if nothing is shared */
+    uint64_t *uses;          /* when each index was used last; NULL without arrays or a parent */
+    uint64_t yields_until;   /* see "under a budget of several" */
     bb_budget budget;
     bb_allocator allocator;
 } bb_lru;
@@ -221,6 +225,9 @@ void bb_lru_settle_cursors(bb_lru *self);
 static inline void bb_lru_promote(bb_lru *self, uint32_t index) {
     bb_lru_link *links = self->links;
     const uint32_t newest = links[0].older;
+    if (self->uses != NULL) {
+        self->uses[index] = bb_budget_now(&self->budget);
+    }
     if (newest == index) {
         return;
     }
@@ -244,8 +251,8 @@ static inline uint64_t bb_lru_charge(const bb_lru_entry *entry) {
 }
 
 /* The structure's own bytes when it holds `count` entries and no slack; what
- * an entry needs beside its charge is bb_lru_overhead_for(1). */
-uint64_t bb_lru_overhead_for(uint32_t count);
+ * an entry needs beside its charge is bb_lru_overhead_for(self, 1). */
+uint64_t bb_lru_overhead_for(const bb_lru *self, uint32_t count);
 
 /* True if an entry of this charge could be kept were it alone. */
 bool bb_lru_could_fit(const bb_lru *self, uint64_t charge);
@@ -288,7 +295,7 @@ bb_status bb_lru_recharge_shared(bb_lru *self, uint32_t index, uint64_t charge, 
 uint64_t bb_lru_releasable(bb_lru *self, uint32_t index);
 
 /* As bb_lru_overhead_for, for one entry of so many parts. */
-uint64_t bb_lru_shared_overhead_for(size_t parts);
+uint64_t bb_lru_shared_overhead_for(const bb_lru *self, size_t parts);
 
 /* Copies every entry, in order, into an empty structure with bounds of its own:
  * all of them or none, with their parts if it shares too. Leaves no slack, so what fitted here fits there under the
@@ -302,6 +309,22 @@ void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_removed *r
  * slack back, until the charged total is at most `target`. True if it is, or
  * nothing is left; false: drop the batch and call again. Takes no memory. */
 bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_batch *batch);
+
+/* ---- under a budget of several ----
+ *
+ * Where a budget above has no room, the entry that was used longest ago is to leave, whichever
+ * structure holds it. A structure knows only its own: those used at `yields_until` or before may
+ * leave for the budget's sake (all of them, unless it is lowered). If the oldest is younger,
+ * what charges fails with BB_OVER_BUDGET, and the caller has others reclaim and tries again.
+ */
+
+/* The oldest entry, when it was used last and what its leaving would release. False: none. */
+bool bb_lru_nominee(bb_lru *self, uint64_t *use, uint64_t *releasable);
+
+/* Evicts oldest entries used at `until` or before, up to the batch's inline capacity of them and
+ * up to `spare` bytes, until `need` bytes are given back. Returns the bytes. Takes no memory. */
+uint64_t bb_lru_reclaim(bb_lru *self, uint64_t need, uint64_t until, uint64_t spare,
+                        bb_batch *batch);
 
 /* Sets both bounds and evicts what no longer fits, in one step, so that nobody
  * can refill meanwhile. BB_NO_MEMORY: nothing has changed. */

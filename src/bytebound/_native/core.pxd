@@ -141,7 +141,7 @@ cdef extern from "bytebound/lru.h" nogil:
     uint32_t bb_lru_newer(const bb_lru *self, uint32_t index)
     void bb_lru_promote(bb_lru *self, uint32_t index)
     uint64_t bb_lru_charge(const bb_lru_entry *entry)
-    uint64_t bb_lru_overhead_for(uint32_t count)
+    uint64_t bb_lru_overhead_for(const bb_lru *self, uint32_t count)
     bool bb_lru_could_fit(const bb_lru *self, uint64_t charge)
     bb_status bb_lru_insert(
         bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
@@ -167,7 +167,7 @@ cdef extern from "bytebound/lru.h" nogil:
         bb_batch *batch, bb_refusal *refusal, uint64_t *releasable
     )
     uint64_t bb_lru_releasable(bb_lru *self, uint32_t index)
-    uint64_t bb_lru_shared_overhead_for(size_t parts)
+    uint64_t bb_lru_shared_overhead_for(const bb_lru *self, size_t parts)
     bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal)
     void bb_lru_remove(
         bb_lru *self, uint32_t index, bb_reason reason, bb_removed *removed

@@ -200,9 +200,9 @@ cdef class LRUBase(BoundedMapping):
         cdef uint64_t overhead = 0
         self.check_ready()
         if self.sizing == SIZE_SHARED:
-            overhead = bb_lru_shared_overhead_for(parts)
+            overhead = bb_lru_shared_overhead_for(&self.lru, parts)
         elif self.lru.charge_overhead:
-            overhead = bb_lru_overhead_for(1)
+            overhead = bb_lru_overhead_for(&self.lru, 1)
         return entry_too_large(
             "an entry", self.sizing, charge & ~BB_LRU_GIVEN, charge & BB_LRU_GIVEN != 0,
             overhead, self.lru.budget.limit,
