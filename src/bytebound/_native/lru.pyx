@@ -42,8 +42,8 @@ from bytebound._native.core cimport (
     bb_removed,
     bb_status,
 )
+from bytebound._native.finding cimport MAX_RESTARTS
 from bytebound._native.lru_base cimport (
-    MAX_RESTARTS,
     LRUBase,
     bb_container_traverse_locked,
     bb_drop_taken,
@@ -79,8 +79,14 @@ cdef object NOTHING = object()
 # The hot paths are functions, not methods, so that the C compiler can inline them.
 
 cdef int read(LRUCache self, PyObject *key, bint promote, PyObject **value) except -1:
+    """read_hashed, for a key that was not hashed yet."""
+    return read_hashed(self, key, bb_hash(key), promote, value)
+
+
+cdef int read_hashed(
+    LRUCache self, PyObject *key, Py_hash_t hash_value, bint promote, PyObject **value
+) except -1:
     """1 and a new reference if the key is there, else 0. With `promote` it is a lookup."""
-    cdef Py_hash_t hash_value = bb_hash(key)
     cdef uint32_t index
     bb_lock(&self.mutex)
     index = find(self, key, hash_value)

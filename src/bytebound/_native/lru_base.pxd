@@ -2,6 +2,7 @@ from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport uint32_t, uint64_t
 
 from bytebound._native.core cimport bb_batch, bb_found, bb_lru, bb_reason
+from bytebound._native.finding cimport find_in
 from bytebound._native.mapping cimport BoundedMapping
 from bytebound._native.measuring cimport SIZE_BY_CALL, Sizing
 from bytebound._native.sizing cimport bb_root_nbytes, visitproc
@@ -10,19 +11,12 @@ from bytebound._native.sizing cimport bb_root_nbytes, visitproc
 cdef extern from "lru_support.h":
     ctypedef int (*inquiry)(PyObject *)
 
-    const uint32_t BB_ASK
-    uint32_t bb_find(const bb_lru *self, PyObject *key, Py_hash_t hash_value)
     void bb_drop_taken(bb_lru *taken)
     void bb_share_entries(const bb_lru *copy)
     int bb_container_traverse_locked(PyObject *self, visitproc visit, void *argument) noexcept
     void bb_install_lru_slots(
         PyTypeObject *type, Py_ssize_t lru_offset, Py_ssize_t mutex_offset, inquiry clear
     )
-
-
-# How often an operation starts over because Python code that it called changed the cache.
-cdef enum:
-    MAX_RESTARTS = 1000
 
 
 cdef class LRUBase(BoundedMapping):
@@ -36,7 +30,6 @@ cdef class LRUBase(BoundedMapping):
     ) except -1
     cdef uint64_t measure(self, PyObject *key, PyObject *value) except? 0xFFFFFFFFFFFFFFFF
     cdef int collect(self, PyObject *key, PyObject *value, bb_found *found) except -1
-    cdef uint32_t find_by_asking(self, PyObject *key, Py_hash_t hash_value) except? 0xFFFFFFFF
     cdef int drop_batch(self, bb_batch *batch) except -1
     cdef int notify(self, PyObject *key, PyObject *value, bb_reason reason) except -1
     cdef object pair_at(self, uint32_t index)
@@ -48,10 +41,7 @@ cdef class LRUBase(BoundedMapping):
 
 cdef inline uint32_t find(LRUBase self, PyObject *key, Py_hash_t hash_value) except? 0xFFFFFFFF:
     """The index of a key, or 0. Called and left with the lock held; left without it, on error."""
-    cdef uint32_t index = bb_find(&self.lru, key, hash_value)
-    if index == BB_ASK:
-        return self.find_by_asking(key, hash_value)
-    return index
+    return find_in(&self.lru, &self.mutex, key, hash_value)
 
 
 cdef inline uint64_t charge_of(

@@ -4,7 +4,7 @@
 """What a byte-bounded LRU does besides serving entries: bounds, measuring, records, copies."""
 
 cimport cython
-from cpython.object cimport PyObject, Py_EQ
+from cpython.object cimport PyObject
 from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
@@ -33,14 +33,11 @@ from bytebound._native.core cimport (
     bb_lru_copy,
     bb_lru_counters,
     bb_lru_entry,
-    bb_lru_first,
     bb_lru_init,
     bb_lru_limit,
     bb_lru_newer,
-    bb_lru_next,
     bb_lru_oldest,
     bb_lru_overhead_for,
-    bb_lru_probe,
     bb_lru_recharge,
     bb_lru_recharge_shared,
     bb_lru_releasable,
@@ -53,6 +50,7 @@ from bytebound._native.core cimport (
     bb_refusal,
     bb_status,
 )
+from bytebound._native.finding cimport MAX_RESTARTS
 from bytebound._native.measuring cimport (
     SIZE_SHARED,
     Sizing,
@@ -64,7 +62,6 @@ from bytebound._native.measuring cimport (
 )
 from bytebound._native.sizing cimport measure as measure_objects
 from bytebound._native.support cimport (
-    PyObject_RichCompareBool,
     PySequence_Fast_ITEMS,
     bb_hash,
     bb_lock,
@@ -125,53 +122,6 @@ cdef class LRUBase(BoundedMapping):
         return collect_parts(pair, 2, self.lru.budget.limit, found)
 
     # ---- what the hot paths leave to us ----
-
-    cdef uint32_t find_by_asking(self, PyObject *key, Py_hash_t hash_value) except? 0xFFFFFFFF:
-        """As find, for keys that only Python code can compare: it may change the cache."""
-        cdef bb_lru_probe probe
-        cdef PyObject *stored
-        cdef uint64_t version
-        cdef uint32_t index
-        cdef bint equal, there
-        for _ in range(MAX_RESTARTS):
-            version = self.lru.version
-            index = bb_lru_first(&self.lru, hash_value, &probe)
-            while index != 0:
-                if self.lru.entries[index].hash != <uint64_t> hash_value:
-                    index = bb_lru_next(&self.lru, &probe)
-                    continue
-                stored = <PyObject *> self.lru.entries[index].key
-                incref(stored)
-                bb_unlock(&self.mutex)
-                try:
-                    equal = PyObject_RichCompareBool(stored, key, Py_EQ)
-                except BaseException:
-                    decref(stored)
-                    raise
-                bb_lock(&self.mutex)
-                there = (
-                    index <= self.lru.used
-                    and <PyObject *> self.lru.entries[index].key == stored
-                )
-                if not there:
-                    # the last reference may be ours, and dropping it may run Python code
-                    bb_unlock(&self.mutex)
-                    decref(stored)
-                    bb_lock(&self.mutex)
-                    break
-                decref(stored)
-                if equal:
-                    return index
-                if version != self.lru.version:
-                    break
-                index = bb_lru_next(&self.lru, &probe)
-            else:
-                return 0
-        bb_unlock(&self.mutex)
-        raise RuntimeError(
-            f"the cache changed each of {MAX_RESTARTS} times that a key was compared with the "
-            f"keys in it: {<object> key!r}"
-        )
 
     cdef int drop_batch(self, bb_batch *batch) except -1:
         """Call back for what was evicted and let go of it. Called without the lock."""

@@ -86,11 +86,8 @@ static inline bb_verdict bb_same_bytes(const void *left, const void *right, Py_s
     return memcmp(left, right, (size_t)size) == 0 ? BB_EQUAL : BB_DIFFERENT;
 }
 
-/* Compares two keys of equal hash that are not the same object. */
-static inline bb_verdict bb_compare(PyObject *left, PyObject *right) {
-    if (!Py_IS_TYPE(left, Py_TYPE(right))) {
-        return BB_ASK_PYTHON;
-    }
+/* Compares two keys of one type, other than tuples, that are not the same object. */
+static inline bb_verdict bb_compare_single(PyObject *left, PyObject *right) {
     if (PyUnicode_CheckExact(left)) {
         const Py_ssize_t length = PyUnicode_GET_LENGTH(left);
         const int kind = PyUnicode_KIND(left);
@@ -110,6 +107,33 @@ static inline bb_verdict bb_compare(PyObject *left, PyObject *right) {
         return PyObject_RichCompareBool(left, right, Py_EQ) > 0 ? BB_EQUAL : BB_DIFFERENT;
     }
     return BB_ASK_PYTHON;
+}
+
+/* Compares two keys of equal hash that are not the same object. Of tuples, one level. */
+static inline bb_verdict bb_compare(PyObject *left, PyObject *right) {
+    if (!Py_IS_TYPE(left, Py_TYPE(right))) {
+        return BB_ASK_PYTHON;
+    }
+    if (!PyTuple_CheckExact(left)) {
+        return bb_compare_single(left, right);
+    }
+    const Py_ssize_t size = PyTuple_GET_SIZE(left);
+    if (size != PyTuple_GET_SIZE(right)) {
+        return BB_DIFFERENT;
+    }
+    for (Py_ssize_t i = 0; i < size; i++) {
+        PyObject *const one = PyTuple_GET_ITEM(left, i);
+        PyObject *const other = PyTuple_GET_ITEM(right, i);
+        if (one != other) {
+            const bb_verdict verdict = Py_IS_TYPE(one, Py_TYPE(other))
+                                           ? bb_compare_single(one, other)
+                                           : BB_ASK_PYTHON;
+            if (verdict != BB_EQUAL) {
+                return verdict;
+            }
+        }
+    }
+    return BB_EQUAL;
 }
 
 #endif
