@@ -1,15 +1,10 @@
 """Nothing is left behind by many rounds of an operation, whether it succeeds or fails.
 
-Looks at the memory traced, at the number of objects, and at the reference counts of the key
-and the value used. Argument: the name of one of the functions below.
+Argument: the name of one of the functions below.
 """
 
-import gc
-import itertools
 import pickle
 import sys
-import tracemalloc
-from collections.abc import Callable
 from typing import Any
 
 try:
@@ -17,11 +12,11 @@ try:
 except ImportError:
     set_nomemory = None
 
+from leak_check import check, failing
+
 from bytebound import Budget, BudgetExceededError, EntryTooLargeError, LRUCache
 
 Cache = LRUCache[Any, Any]
-Errors = type[BaseException] | tuple[type[BaseException], ...]
-ROUNDS = 1000
 REFUSED = (TypeError, ValueError, OverflowError)
 
 
@@ -67,15 +62,6 @@ def keep(cache: Any) -> Any:
 
 def put_sized(cache: Any, size: Any) -> None:
     cache.put(KEY, VALUE, size=size)
-
-
-def failing(error: Errors, operation: Callable[..., object], *given: Any) -> None:
-    """Run what has to raise this error."""
-    try:
-        operation(*given)
-    except error:
-        return
-    raise AssertionError(f"no {error}")
 
 
 def insert_and_delete() -> None:
@@ -337,46 +323,17 @@ def changed_while_compared() -> None:
     CACHE.clear()
 
 
-def reading() -> list[int]:
-    """Count traced bytes, objects, and references to what is used."""
+def empty() -> None:
     for cache in (CACHE, SMALL, FEW, MEMBER, NEIGHBOUR):
         cache.clear()
-    for _ in range(3):  # what finalisers drop is found by the next
-        gc.collect()
-    counts = [sys.getrefcount(held) for held in WATCHED]
-    return [tracemalloc.get_traced_memory()[0], len(gc.get_objects()), *counts]
 
 
 def main(name: str) -> None:
-    """Run one many times; less than a byte and no object may be left for each round.
-
-    A table of Python's own may grow meanwhile, but not each time.
-    """
     operation = globals()[name]
     if operation is no_memory and set_nomemory is None:
         print("skip: this interpreter has no _testcapi.set_nomemory")
         return
-    sys.unraisablehook = lambda report: None
-    tracemalloc.start()
-
-    def rounds() -> list[int]:
-        for number in range(ROUNDS):
-            operation()
-            if number % 100 == 99:
-                gc.collect()
-        return reading()
-
-    rounds()
-    readings = [rounds() for _ in range(4)]
-    left = [
-        [now - before for now, before in zip(after, first, strict=True)]
-        for first, after in itertools.pairwise(readings)
-    ]
-    bytes_left, objects_left, *references_left = map(min, zip(*left, strict=True))
-    print(left)
-    assert bytes_left < ROUNDS
-    assert objects_left < ROUNDS // 10
-    assert all(abs(left) < ROUNDS // 10 for left in references_left)
+    check(operation, empty, WATCHED)
 
 
 main(sys.argv[1])

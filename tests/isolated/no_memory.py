@@ -8,11 +8,7 @@ import gc
 import sys
 from typing import Any
 
-try:
-    from _testcapi import remove_mem_hooks, set_nomemory  # type: ignore[import-not-found]
-except ImportError:
-    print("skip: this interpreter has no _testcapi.set_nomemory")
-    sys.exit()
+from failing_memory import fail_each
 
 from bytebound import Budget, LRUCache, SizeTracker
 
@@ -173,32 +169,10 @@ def state(cache: Any) -> tuple[Any, ...]:
     )
 
 
-def fail_nth(cache: Any, operate: Any, nth: int) -> bool:
-    """Do something while the n-th allocation fails; say whether that was an error."""
-    gc.collect()  # which empties the free lists that would do instead of allocating
-    set_nomemory(nth, nth + 1)
-    try:
-        held = (cache, operate)  # takes the pair that this call itself left in a free list
-        operate(cache)
-    except MemoryError:
-        return True
-    finally:
-        remove_mem_hooks()
-        del held
-    return False
-
-
 def main(name: str) -> None:
-    """Let each allocation fail in turn, until there are no more."""
     make, operate = OPERATIONS[name]
-    sys.unraisablehook = lambda report: None
-    failures = successes = nth = 0
-    # One that succeeds may have swallowed the failure, in a callback say; so some more.
-    while successes < 25:
-        nth += 1
-        cache = make()
-        before = state(cache)
-        failed = fail_nth(cache, operate, nth)
+
+    def check(cache: Any, before: Any, nth: int, failed: bool) -> None:
         cache._validate()
         BUDGET._validate()
         if failed and name not in PIECEWISE:
@@ -206,13 +180,17 @@ def main(name: str) -> None:
             assert all(same), f"allocation {nth} changed parts {same}"
         if WALK and not failed:
             finish_walk()
-        failures, successes = failures + failed, 0 if failed else successes + 1
         WALK.clear()
         LOST.clear()
-        del cache, before
+
+    def make_alone() -> Any:
         gc.collect()
-        assert BUDGET.nbytes == 0, nth
-    print(name, "failed", failures, "times")
+        assert BUDGET.nbytes == 0, "the cache before has left something charged"
+        return make()
+
+    print(name, "failed", fail_each(make_alone, operate, check, state), "times")
+    gc.collect()
+    assert BUDGET.nbytes == 0
 
 
 def finish_walk() -> None:
