@@ -36,11 +36,11 @@ bb_status bb_array_ring_open(bb_array_ring *self, uint64_t capacity, size_t row_
 
 void bb_array_ring_close(bb_array_ring *self) {
     self->closed = true;
+    self->count = 0;
     if (self->views == 0 && self->data != NULL) {
         bb_mirror_close(&self->mirror, self->source);
         bb_budget_close(&self->budget);
         self->data = NULL;
-        self->count = 0;
     }
 }
 

@@ -43,57 +43,73 @@ typedef struct dropping {
     uint64_t seq;
     size_t free;
     uint64_t payload;
-    uint64_t set_aside;
-    bb_keeping keeping;
 } dropping;
 
-static bool drop_next(bb_byte_ring *self, dropping *plan) {
+static inline uint64_t drop_next(const bb_byte_ring *self, dropping *plan) {
     const uint64_t header = *bb_header(self, plan->offset);
-    const uint64_t length = header & LENGTH_MASK;
-    const size_t room = bb_record_room(length);
-    if (header != length) {
-        if (self->on_pinned == BB_PINNED_RAISE) {
-            self->blocker = plan->seq;
-            return false;
-        }
-        bb_keeping_add(self, &plan->keeping, plan->offset + HEADER_BYTES, length);
-        plan->set_aside++;
-    }
-    plan->payload += plan->seq >= self->first_seq ? length : 0;
+    const size_t room = bb_record_room(header & LENGTH_MASK);
+    plan->payload += plan->seq >= self->first_seq ? header & LENGTH_MASK : 0;
     plan->offset = bb_after(self, plan->offset, room);
     plan->free += room;
     plan->seq++;
-    return true;
+    return header;
 }
 
-static bb_status make_room(bb_byte_ring *self, size_t room, bb_refusal *refusal) {
-    dropping plan = {
-        .offset = self->floor, .seq = self->floor_seq, .free = self->size - self->held};
+static inline void drop(bb_byte_ring *self, const dropping *plan) {
+    self->floor = plan->offset;
+    self->floor_seq = plan->seq;
+    self->held = self->size - plan->free;
+    self->payload -= plan->payload;
+    if (plan->seq > self->first_seq) {
+        self->counters.evictions += plan->seq - self->first_seq;
+        self->first = plan->offset;
+        self->first_seq = plan->seq;
+    }
+}
+
+static inline dropping nothing_dropped(const bb_byte_ring *self) {
+    return (dropping){self->floor, self->floor_seq, self->size - self->held, 0};
+}
+
+/* As make_room, where some of the records are viewed. */
+static bb_status make_room_below_views(bb_byte_ring *self, size_t room, bb_refusal *refusal) {
+    dropping plan = nothing_dropped(self);
+    bb_keeping keeping = {0, 0, 0};
+    uint64_t set_aside = 0;
     while (plan.free < room) {
-        if (!drop_next(self, &plan)) {
+        const size_t offset = plan.offset;
+        const uint64_t header = drop_next(self, &plan);
+        if (header <= LENGTH_MASK) {
+            continue;
+        }
+        if (self->on_pinned == BB_PINNED_RAISE) {
+            self->blocker = plan.seq - 1;
             return BB_PINNED;
         }
+        bb_keeping_add(self, &keeping, offset + HEADER_BYTES, header & LENGTH_MASK);
+        set_aside++;
     }
-    if (plan.keeping.pages != 0) {
-        const bb_status status = bb_keeping_commit(self, &plan.keeping, refusal);
-        if (status != BB_OK) {
-            return status;
+    const bb_status status =
+        keeping.pages == 0 ? BB_OK : bb_keeping_commit(self, &keeping, refusal);
+    if (status == BB_OK) {
+        self->counters.set_aside += set_aside;
+        drop(self, &plan);
+    }
+    return status;
+}
+
+static inline bb_status make_room(bb_byte_ring *self, size_t room, bb_refusal *refusal) {
+    dropping plan = nothing_dropped(self);
+    while (plan.free < room) {
+        if (drop_next(self, &plan) > LENGTH_MASK) {
+            return make_room_below_views(self, room, refusal);
         }
     }
-    self->counters.set_aside += plan.set_aside;
-    self->floor = plan.offset;
-    self->floor_seq = plan.seq;
-    self->held = self->size - plan.free;
-    self->payload -= plan.payload;
-    if (plan.seq > self->first_seq) {
-        self->counters.evictions += plan.seq - self->first_seq;
-        self->first = plan.offset;
-        self->first_seq = plan.seq;
-    }
+    drop(self, &plan);
     return BB_OK;
 }
 
-static void place(bb_byte_ring *self, const void *bytes, size_t length, size_t room) {
+static inline void place(bb_byte_ring *self, const void *bytes, size_t length, size_t room) {
     if (bb_byte_ring_count(self) == self->slots << self->stride_bits) {
         rebuild_index(self, self->stride_bits + 1);
     }
@@ -220,6 +236,7 @@ bb_status bb_byte_ring_open(bb_byte_ring *self, size_t capacity, bb_on_pinned on
 
 void bb_byte_ring_close(bb_byte_ring *self) {
     self->closed = true;
+    bb_byte_ring_clear(self);
     if (self->views == 0 && self->data != NULL) {
         bb_windows_close(self);
         bb_mirror_close(&self->mirror, self->source);

@@ -1,6 +1,8 @@
 """Bounded data structures that count every byte."""
 
+from bytebound._native.array_ring import ArrayRing, ArrayRingStats
 from bytebound._native.budget import Budget
+from bytebound._native.byte_ring import ByteRing, ByteRingStats
 from bytebound._native.container import Audit
 from bytebound._native.errors import BudgetExceededError, EntryTooLargeError
 from bytebound._native.lru import LRUCache
@@ -13,9 +15,13 @@ from bytebound._native.tracker import SizeTracker
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArrayRing",
+    "ArrayRingStats",
     "Audit",
     "Budget",
     "BudgetExceededError",
+    "ByteRing",
+    "ByteRingStats",
     "CacheStats",
     "EntryTooLargeError",
     "LRUCache",

@@ -53,8 +53,8 @@ void bb_array_ring_init(bb_array_ring *self, const bb_mirror_source *source);
 bb_status bb_array_ring_open(bb_array_ring *self, uint64_t capacity, size_t row_bytes,
                              bb_budget *parent, bb_refusal *refusal);
 
-/* Nothing can be done with it any more but unview; gives everything back as soon as there are no
- * views. May be called again. */
+/* Empties it. Nothing can be done with it any more but unview; gives everything back as soon as
+ * there are no views. May be called again. */
 void bb_array_ring_close(bb_array_ring *self);
 
 /* False once it is closed, and in the child after a fork: it may not even be read then. */

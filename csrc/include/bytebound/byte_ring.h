@@ -124,8 +124,8 @@ size_t bb_byte_ring_least(void);
 bb_status bb_byte_ring_open(bb_byte_ring *self, size_t capacity, bb_on_pinned on_pinned,
                             bb_budget *parent, bb_refusal *refusal);
 
-/* Nothing can be done with it any more but unview; gives everything back as soon as there are no
- * views. May be called again. */
+/* Empties it. Nothing can be done with it any more but unview; gives everything back as soon as
+ * there are no views. May be called again. */
 void bb_byte_ring_close(bb_byte_ring *self);
 
 /* False once it is closed, and in the child after a fork: it may not even be read then. */

@@ -16,6 +16,8 @@ cdef extern from "bytebound/status.h" nogil:
         BB_TOO_MANY
         BB_CHANGED
         BB_FULL
+        BB_PINNED
+        BB_UNSUPPORTED
 
     const char *bb_status_text(bb_status status)
 
@@ -251,3 +253,91 @@ cdef extern from "bytebound/ring.h" nogil:
         bb_ring *self, uint64_t limit, uint32_t max_count, bb_batch *batch
     )
     bool bb_ring_validate(bb_ring *self, const char **reason)
+
+
+cdef extern from "bytebound/mirror.h" nogil:
+    ctypedef struct bb_mirror_source:
+        pass
+
+    const bb_mirror_source bb_system_mirrors
+
+
+cdef extern from "bytebound/byte_ring.h" nogil:
+    ctypedef enum bb_on_pinned:
+        BB_PINNED_RAISE
+        BB_PINNED_COPY
+
+    ctypedef struct bb_byte_ring_counters:
+        uint64_t appends
+        uint64_t evictions
+        uint64_t set_aside
+
+    ctypedef struct bb_byte_ring:
+        uint64_t first_seq
+        uint64_t next_seq
+        uint64_t payload
+        uint64_t block
+        uint64_t blocker
+        uint64_t views
+        bool closed
+        bb_byte_ring_counters counters
+        bb_budget budget
+
+    ctypedef struct bb_record:
+        const unsigned char *bytes
+        size_t length
+
+    ctypedef struct bb_record_view:
+        bb_record record
+
+    void bb_byte_ring_init(
+        bb_byte_ring *self, bb_allocator allocator, const bb_mirror_source *source
+    )
+    size_t bb_byte_ring_least()
+    bb_status bb_byte_ring_open(
+        bb_byte_ring *self, size_t capacity, bb_on_pinned on_pinned, bb_budget *parent,
+        bb_refusal *refusal
+    )
+    void bb_byte_ring_close(bb_byte_ring *self)
+    bool bb_byte_ring_is_usable(const bb_byte_ring *self)
+    uint64_t bb_byte_ring_count(const bb_byte_ring *self)
+    size_t bb_byte_ring_longest(const bb_byte_ring *self)
+    bb_status bb_byte_ring_append(
+        bb_byte_ring *self, const void *bytes, size_t length, bb_refusal *refusal
+    )
+    bb_record bb_byte_ring_find(const bb_byte_ring *self, uint64_t seq)
+    void bb_byte_ring_pop(bb_byte_ring *self)
+    void bb_byte_ring_clear(bb_byte_ring *self)
+    bb_status bb_byte_ring_view(
+        bb_byte_ring *self, uint64_t seq, bb_record_view *view, bb_refusal *refusal
+    )
+    void bb_byte_ring_unview(bb_byte_ring *self, const bb_record_view *view)
+    uint64_t bb_byte_ring_aside(bb_byte_ring *self)
+    bool bb_byte_ring_validate(bb_byte_ring *self, const char **reason)
+
+
+cdef extern from "bytebound/array_ring.h" nogil:
+    ctypedef struct bb_array_ring:
+        size_t row_bytes
+        uint64_t capacity
+        uint64_t count
+        uint64_t total
+        uint64_t views
+        bool closed
+        bb_budget budget
+
+    void bb_array_ring_init(bb_array_ring *self, const bb_mirror_source *source)
+    bb_status bb_array_ring_open(
+        bb_array_ring *self, uint64_t capacity, size_t row_bytes, bb_budget *parent,
+        bb_refusal *refusal
+    )
+    void bb_array_ring_close(bb_array_ring *self)
+    bool bb_array_ring_is_usable(const bb_array_ring *self)
+    bool bb_array_ring_has(const bb_array_ring *self, const void *address)
+    void bb_array_ring_append(bb_array_ring *self, const void *row, size_t row_bytes)
+    void bb_array_ring_extend(bb_array_ring *self, const void *rows, uint64_t count)
+    const unsigned char *bb_array_ring_rows(const bb_array_ring *self, uint64_t count)
+    void bb_array_ring_clear(bb_array_ring *self)
+    void bb_array_ring_view(bb_array_ring *self)
+    void bb_array_ring_unview(bb_array_ring *self)
+    bool bb_array_ring_validate(bb_array_ring *self, const char **reason)

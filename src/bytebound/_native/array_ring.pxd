@@ -1,0 +1,31 @@
+from libc.stdint cimport uint64_t
+
+from bytebound._native.core cimport bb_array_ring
+from bytebound._native.mapped_ring cimport MappedRing
+
+
+# The kinds of numbers that need no NumPy to be written.
+cdef enum Number:
+    NUMBER_OTHER
+    NUMBER_FLOAT64
+    NUMBER_INT64
+
+
+cdef class ArrayRing(MappedRing):
+    cdef bb_array_ring ring
+    cdef Number number
+    cdef readonly object dtype
+    cdef readonly tuple shape
+
+    cdef bint append_number(self, row) except -1
+    cdef bint append_array(self, row) except -1
+    cdef object as_rows(self, rows)
+    cdef int write(self, array, bint one) except -1
+    cdef uint64_t as_count(self, n) except? 0xFFFFFFFFFFFFFFFF
+    cdef object copy_of(self, uint64_t most)
+
+
+cdef class _RowsView:
+    cdef ArrayRing ring
+    cdef const unsigned char *rows
+    cdef Py_ssize_t nbytes

@@ -1,0 +1,720 @@
+# cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
+# cython: freethreading_compatible=True, autotestdict=False, auto_pickle=False
+# cython: boundscheck=False, wraparound=False
+"""The newest records of bytes, in one block of memory."""
+
+cimport cython
+from cpython.buffer cimport (
+    PyBUF_SIMPLE,
+    PyBUF_WRITABLE,
+    PyBuffer_FillInfo,
+    PyBuffer_Release,
+    PyObject_GetBuffer,
+)
+from cpython.bytes cimport (
+    PyBytes_AS_STRING,
+    PyBytes_CheckExact,
+    PyBytes_FromStringAndSize,
+    PyBytes_GET_SIZE,
+)
+from cpython.long cimport PyLong_FromUnsignedLongLong
+from cpython.memoryview cimport PyMemoryView_FromObject
+from cpython.number cimport PyNumber_AsSsize_t
+from cpython.object cimport PyTypeObject
+from cpython.slice cimport PySlice_AdjustIndices, PySlice_Unpack
+from libc.string cimport memcpy, memset
+
+from bytebound._native.core cimport (
+    BB_OK,
+    BB_PINNED,
+    BB_PINNED_COPY,
+    BB_PINNED_RAISE,
+    BB_TOO_LARGE,
+    BB_TOO_MANY,
+    BB_UNSUPPORTED,
+    bb_budget_read,
+    bb_budget_reset_peak,
+    bb_budget_totals,
+    bb_byte_ring_append,
+    bb_byte_ring_aside,
+    bb_byte_ring_clear,
+    bb_byte_ring_close,
+    bb_byte_ring_count,
+    bb_byte_ring_counters,
+    bb_byte_ring_find,
+    bb_byte_ring_init,
+    bb_byte_ring_is_usable,
+    bb_byte_ring_least,
+    bb_byte_ring_longest,
+    bb_byte_ring_open,
+    bb_byte_ring_pop,
+    bb_byte_ring_unview,
+    bb_byte_ring_validate,
+    bb_byte_ring_view,
+    bb_record,
+    bb_system_mirrors,
+)
+from bytebound._native.support cimport bb_lock, bb_publish, bb_python_allocator, bb_unlock
+
+from collections import namedtuple
+from operator import index as to_index
+
+from bytebound._native.errors import EntryTooLargeError
+from bytebound._native.units import MAX_SIZE as _MAX_SIZE, parse_size
+
+
+class ByteRingStats(namedtuple("ByteRingStats", (
+    "items", "appends", "evictions", "set_aside", "views", "nbytes", "payload_nbytes",
+    "overhead_nbytes", "pinned_nbytes", "peak_nbytes", "max_bytes",
+))):
+    """What a ByteRing has done and what it holds; sizes in bytes.
+
+    Attributes
+    ----------
+    items : int
+        Records in the ring.
+    appends, evictions, set_aside : int
+        Records appended, dropped to make room, and overwritten while they were viewed.
+    views : int
+        Views alive.
+    nbytes, payload_nbytes, overhead_nbytes, pinned_nbytes, peak_nbytes, max_bytes : int
+        As the ring's attributes of those names.
+    """
+
+    __slots__ = ()
+
+
+ByteRingStats.__module__ = "bytebound"
+
+
+cdef inline int enter(ByteRing self) except -1:
+    """Take the lock of a ring that can be used."""
+    bb_lock(&self.mutex)
+    if not bb_byte_ring_is_usable(&self.ring):
+        bb_unlock(&self.mutex)
+        raise self.unusable()
+    return 0
+
+
+cdef inline object append_bytes(ByteRing self, const void *data, Py_ssize_t length):
+    cdef bb_refusal refusal
+    cdef bb_status status
+    cdef uint64_t seq
+    enter(self)
+    seq = self.ring.next_seq
+    status = bb_byte_ring_append(&self.ring, data, length, &refusal)
+    bb_unlock(&self.mutex)
+    if status != BB_OK:
+        raise self.refused(status, &refusal, length)
+    return PyLong_FromUnsignedLongLong(seq)
+
+
+@cython.no_gc_clear  # dropping the budget would take it away from below the native ring
+cdef class ByteRing(MappedRing):
+    """ByteRing(capacity, *, on_pinned="raise", budget=None, name=None)
+--
+
+    The newest records of bytes, as many as fit into one block of memory that never grows.
+
+    Appending drops the oldest records as needed. Each record has a sequence number, counted
+    from 0, by which it is found as long as it is there.
+
+    Parameters
+    ----------
+    capacity : int or str
+        The size of the block, in bytes or as text such as ``"64MiB"``; at least two pages (8 KiB
+        mostly), and rounded down to whole ones. Everything is inside: each record takes 8 to
+        15 bytes more than its length, and an index 1/64 to 1/32 of the block.
+    on_pinned : {"raise", "copy"}
+        What happens when a record has to be overwritten while views of it are alive:
+        `append` raises BufferError and changes nothing; or the record is set aside, a page (4 KiB
+        mostly) or more that is charged until its last view dies. The views stay as they are,
+        at the same address.
+    budget : Budget, optional
+        A budget above that everything is charged to as well.
+    name : str, optional
+        What errors and representations call it.
+
+    Attributes
+    ----------
+    capacity : int
+        The size of the block, in bytes.
+    on_pinned : str
+        As given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arguments that make no sense.
+    BudgetExceededError
+        If a budget above has no room for the block.
+    MemoryError
+        If there is no such memory.
+    NotImplementedError
+        For ``on_pinned="copy"`` where the platform cannot map memory twice.
+
+    Notes
+    -----
+    Appending is O(bytes of the record + records dropped), any record is found in O(1), and
+    what is read is copied, but for `view`. Safe to use from several threads, with and without the
+    GIL.
+
+    The block is charged whole when it is made. `nbytes` is the block and what is set aside;
+    `max_bytes` is the block, or twice as much with ``on_pinned="copy"``. Pages take memory
+    when they are first written; so `nbytes` is what the kernel counts once all have been.
+
+    Where the platform cannot map memory twice in a row, the block takes twice its size
+    of records, and that is charged.
+
+    After a fork a ring can be used in the parent only: the child would change what the parent
+    reads. Views that the child inherits show what the parent writes.
+
+    Examples
+    --------
+    >>> from bytebound import ByteRing
+    >>> ring = ByteRing("64KiB")
+    >>> ring.append(b"first"), ring.append(bytearray(b"second"))
+    (0, 1)
+    >>> ring[-1], ring.get(0), len(ring)
+    (b'second', b'first', 2)
+    >>> bytes(ring.view(0)[1:3])
+    b'ir'
+    >>> ring.popleft(), ring.first_seq, ring.next_seq
+    (b'first', 1, 2)
+    """
+
+    def __cinit__(self, *args, **kwargs):
+        bb_byte_ring_init(&self.ring, bb_python_allocator(), &bb_system_mirrors)
+        self.own = &self.ring.budget
+        self.is_closed = &self.ring.closed
+
+    def __init__(self, capacity, *, on_pinned="raise", budget=None, name=None):
+        cdef bb_refusal refusal
+        cdef bb_status status
+        cdef size_t least = bb_byte_ring_least()
+        size = parse_size(capacity, "capacity")
+        if size < least:
+            raise ValueError(f"capacity must be at least {least} bytes, not {size}")
+        if on_pinned not in ("raise", "copy"):
+            raise ValueError(f'on_pinned must be "raise" or "copy", not {on_pinned!r}')
+        self.join_budget(budget, name)
+        status = bb_byte_ring_open(
+            &self.ring, size, BB_PINNED_COPY if on_pinned == "copy" else BB_PINNED_RAISE,
+            &self.budget.core if self.budget is not None else NULL, &refusal,
+        )
+        if status == BB_TOO_LARGE:
+            raise ValueError(f"capacity must be at most 1 TiB, not {size} bytes")
+        if status == BB_UNSUPPORTED:
+            raise NotImplementedError('on_pinned="copy": this platform cannot map memory twice')
+        if status != BB_OK:
+            raise self.error_of(status, &refusal)
+        self.capacity = size // (least // 2) * (least // 2)
+        self.on_pinned = on_pinned
+
+    def __dealloc__(self):
+        bb_byte_ring_close(&self.ring)
+
+    # ---- writing ----
+
+    cdef object refused(self, bb_status status, const bb_refusal *refusal, Py_ssize_t length):
+        if status == BB_PINNED:
+            return BufferError(
+                f"record {self.ring.blocker} would be overwritten while views of it are alive: "
+                'release them, or make the ring with on_pinned="copy"'
+            )
+        if status == BB_TOO_MANY:
+            return BufferError("too many views of one ByteRing are alive")
+        if status == BB_TOO_LARGE and refusal.level == NULL:
+            return EntryTooLargeError(
+                f"a record of {length} bytes cannot fit into capacity={self.capacity}: the longest "
+                f"has {bb_byte_ring_longest(&self.ring)}",
+                length, self.capacity,
+            )
+        if status == BB_TOO_LARGE:
+            return BufferError(
+                f"views need {refusal.requested} more bytes beside the block, and {refusal.total} "
+                f"of max_bytes={refusal.limit} are in use: release some"
+            )
+        return self.error_of(status, refusal)
+
+    def append(self, record, /):
+        """Copy a record in and return its sequence number; the oldest leave as needed.
+
+        Parameters
+        ----------
+        record : bytes-like
+            Any object with a C-contiguous buffer: bytes, bytearray, memoryview, array, NumPy
+            array or row of one. Its bytes are copied once.
+
+        Returns
+        -------
+        int
+            One more than the last one's.
+
+        Raises
+        ------
+        TypeError
+            If it is not bytes-like.
+        BufferError, ValueError
+            If its buffer is not contiguous; who exports it says so.
+        EntryTooLargeError
+            If it could not fit even if everything else left.
+        BufferError
+            If it would overwrite a record that is viewed (with ``on_pinned="raise"``), or
+            views would pass `max_bytes` (with ``"copy"``).
+        BudgetExceededError
+            If a budget above has no room to set a viewed record aside.
+
+        Notes
+        -----
+        Whatever is raised, nothing has changed.
+        """
+        cdef Py_buffer buffer
+        if PyBytes_CheckExact(record):
+            return append_bytes(self, PyBytes_AS_STRING(record), PyBytes_GET_SIZE(record))
+        PyObject_GetBuffer(record, &buffer, PyBUF_SIMPLE)
+        try:
+            return append_bytes(self, buffer.buf, buffer.len)
+        finally:
+            PyBuffer_Release(&buffer)
+
+    def extend(self, records, /):
+        """Append each of several records.
+
+        Parameters
+        ----------
+        records : iterable of bytes-like
+
+        Raises
+        ------
+        TypeError, BufferError, EntryTooLargeError, BudgetExceededError
+            As `append`. The records before the one that is refused are in the ring.
+
+        Examples
+        --------
+        >>> ring = ByteRing("64KiB")
+        >>> ring.extend([b"a", b"bc"])
+        >>> list(ring)
+        [b'a', b'bc']
+        """
+        if records is self:
+            records = list(records)
+        for record in records:
+            self.append(record)
+
+    def clear(self):
+        """Drop every record; sequence numbers go on. Views stay as they are. O(1)."""
+        enter(self)
+        bb_byte_ring_clear(&self.ring)
+        bb_unlock(&self.mutex)
+
+    def close(self):
+        """Give the block back; the ring can only be looked at from outside then.
+
+        As long as views are alive the block stays, and stays charged. Closing again does nothing.
+        """
+        bb_lock(&self.mutex)
+        bb_byte_ring_close(&self.ring)
+        bb_unlock(&self.mutex)
+
+    # ---- reading ----
+
+    cdef bytes copy_of(self, uint64_t seq):
+        """A record, or None if it is not there (any more)."""
+        cdef bb_record record
+        cdef bytes copy
+        enter(self)
+        if seq < self.ring.first_seq or seq >= self.ring.next_seq:
+            bb_unlock(&self.mutex)
+            return None
+        record = bb_byte_ring_find(&self.ring, seq)
+        bb_unlock(&self.mutex)
+        # No Python allocation happens under the lock, so the record may be gone after it.
+        copy = PyBytes_FromStringAndSize(NULL, record.length)
+        bb_lock(&self.mutex)
+        if not bb_byte_ring_is_usable(&self.ring) or seq < self.ring.first_seq:
+            bb_unlock(&self.mutex)
+            return None
+        record = bb_byte_ring_find(&self.ring, seq)
+        memcpy(PyBytes_AS_STRING(copy), record.bytes, record.length)
+        bb_unlock(&self.mutex)
+        return copy
+
+    cdef bint locate(self, Py_ssize_t index, uint64_t *seq) except -1:
+        """The sequence number at an index, if there is one."""
+        cdef uint64_t count
+        cdef bint there
+        enter(self)
+        count = bb_byte_ring_count(&self.ring)
+        if index < 0:
+            there = <uint64_t> -(index + 1) < count
+            seq[0] = self.ring.next_seq - <uint64_t> -(index + 1) - 1
+        else:
+            there = <uint64_t> index < count
+            seq[0] = self.ring.first_seq + <uint64_t> index
+        bb_unlock(&self.mutex)
+        return there
+
+    cdef bytes at(self, Py_ssize_t index):
+        cdef uint64_t seq = 0
+        cdef bytes copy = None
+        while copy is None:
+            if not self.locate(index, &seq):
+                raise IndexError(f"there is no record {index} in a ByteRing of {len(self)}")
+            copy = self.copy_of(seq)
+        return copy
+
+    cdef list between(self, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t step):
+        cdef Py_ssize_t i, count
+        cdef uint64_t first
+        enter(self)
+        first = self.ring.first_seq
+        count = bb_byte_ring_count(&self.ring)
+        bb_unlock(&self.mutex)
+        count = PySlice_AdjustIndices(count, &start, &stop, step)
+        records = []
+        for i in range(count):
+            record = self.copy_of(first + <uint64_t> (start + i * step))
+            if record is not None:
+                records.append(record)
+        return records
+
+    def __getitem__(self, index):
+        """The record at an index, 0 the oldest and -1 the newest, or a list of those in a slice.
+
+        O(1) for each, and the bytes that are copied. Raises IndexError if there is none. A slice
+        leaves out records that other threads make leave meanwhile.
+        """
+        cdef Py_ssize_t start = 0, stop = 0, step = 0
+        if isinstance(index, slice):
+            PySlice_Unpack(index, &start, &stop, &step)
+            return self.between(start, stop, step)
+        return self.at(PyNumber_AsSsize_t(index, IndexError))
+
+    def get(self, seq, /):
+        """The record of a sequence number.
+
+        Raises
+        ------
+        IndexError
+            If it has left the ring, or is not written yet. (A LookupError.)
+
+        Notes
+        -----
+        O(1), and the bytes that are copied.
+
+        Examples
+        --------
+        >>> ring = ByteRing("64KiB")
+        >>> ring.extend([b"a", b"b"])
+        >>> ring.popleft(), ring.get(1)
+        (b'a', b'b')
+        >>> ring.get(0)
+        Traceback (most recent call last):
+            ...
+        IndexError: record 0 has left the ByteRing: the oldest there is has number 1
+        """
+        number = to_index(seq)
+        record = self.copy_of(number) if 0 <= number <= _MAX_SIZE else None
+        if record is None:
+            raise self._missing(number)
+        return record
+
+    def _missing(self, number):
+        """Why there is no record of a number."""
+        if number < 0:
+            return IndexError("sequence numbers start at 0")
+        if number >= self.next_seq:
+            return IndexError(
+                f"record {number} is not written yet: the next one has number {self.next_seq}"
+            )
+        return IndexError(
+            f"record {number} has left the ByteRing: the oldest there is has number "
+            f"{self.first_seq}"
+        )
+
+    def peek(self):
+        """The oldest record; IndexError if there is none."""
+        return self.at(0)
+
+    def popleft(self):
+        """Remove and return the oldest record; IndexError if there is none."""
+        cdef bb_record record
+        cdef uint64_t seq = 0
+        cdef bytes copy = None
+        while True:
+            enter(self)
+            if bb_byte_ring_count(&self.ring) == 0:
+                bb_unlock(&self.mutex)
+                raise IndexError("popleft from an empty ByteRing")
+            record = bb_byte_ring_find(&self.ring, self.ring.first_seq)
+            if copy is not None and seq == self.ring.first_seq:
+                memcpy(PyBytes_AS_STRING(copy), record.bytes, record.length)
+                bb_byte_ring_pop(&self.ring)
+                bb_unlock(&self.mutex)
+                return copy
+            seq = self.ring.first_seq
+            bb_unlock(&self.mutex)
+            copy = PyBytes_FromStringAndSize(NULL, record.length)
+
+    cdef Py_ssize_t pop_into(self, void *data, Py_ssize_t size) except -1:
+        cdef bb_record record
+        enter(self)
+        if bb_byte_ring_count(&self.ring) == 0:
+            bb_unlock(&self.mutex)
+            raise IndexError("readinto from an empty ByteRing")
+        record = bb_byte_ring_find(&self.ring, self.ring.first_seq)
+        if record.length > <size_t> size:
+            bb_unlock(&self.mutex)
+            raise ValueError(
+                f"the oldest record has {record.length} bytes, and the buffer room for {size}"
+            )
+        memcpy(data, record.bytes, record.length)
+        bb_byte_ring_pop(&self.ring)
+        bb_unlock(&self.mutex)
+        return record.length
+
+    def readinto(self, buffer, /):
+        """Remove the oldest record and write its bytes to a buffer, without making an object.
+
+        Parameters
+        ----------
+        buffer : bytes-like
+            Any object with a writable C-contiguous buffer; what is beyond the record stays.
+
+        Returns
+        -------
+        int
+            The length of the record.
+
+        Raises
+        ------
+        IndexError
+            If there is no record.
+        ValueError
+            If the buffer is too short; nothing has changed then.
+
+        Examples
+        --------
+        >>> ring = ByteRing("64KiB")
+        >>> ring.extend([b"abc"])
+        >>> buffer = bytearray(5)
+        >>> ring.readinto(buffer), buffer
+        (3, bytearray(b'abc\\x00\\x00'))
+        """
+        cdef Py_buffer into
+        PyObject_GetBuffer(buffer, &into, PyBUF_WRITABLE)
+        try:
+            return self.pop_into(into.buf, into.len)
+        finally:
+            PyBuffer_Release(&into)
+
+    def view(self, index, /):
+        """A read-only memoryview of the record at an index, without copying.
+
+        It keeps its bytes, at its address, as long as it lives, also when the record has left
+        the ring or the ring was closed. See `on_pinned` on what that means to `append`.
+
+        Raises
+        ------
+        IndexError
+            If there is none.
+        BufferError, BudgetExceededError
+            With ``on_pinned="copy"``, if there is no room for what looking takes: now and
+            then 8 bytes for each page of the block.
+
+        Notes
+        -----
+        O(1), and O(pages of the record) with ``on_pinned="copy"``.
+
+        Examples
+        --------
+        >>> ring = ByteRing("64KiB")
+        >>> ring.extend([b"abc"])
+        >>> with ring.view(-1) as view:
+        ...     view[0], view.readonly
+        (97, True)
+        """
+        cdef uint64_t seq = 0
+        cdef Py_ssize_t number = PyNumber_AsSsize_t(index, IndexError)
+        while True:
+            if not self.locate(number, &seq):
+                raise IndexError(f"there is no record {number} in a ByteRing of {len(self)}")
+            view = self.view_of(seq)
+            if view is not None:
+                return view
+
+    cdef object view_of(self, uint64_t seq):
+        """A view of a record, or None if it is not there any more."""
+        cdef _RecordView view = _RecordView.__new__(_RecordView)
+        cdef bb_refusal refusal
+        cdef bb_status status
+        view.ring = self
+        enter(self)
+        if seq < self.ring.first_seq:
+            bb_unlock(&self.mutex)
+            return None
+        status = bb_byte_ring_view(&self.ring, seq, &view.view, &refusal)
+        bb_unlock(&self.mutex)
+        if status != BB_OK:
+            raise self.refused(status, &refusal, 0)
+        view.looks = True
+        return PyMemoryView_FromObject(view)
+
+    def __iter__(self):
+        cdef _ByteRingIterator iterator = _ByteRingIterator.__new__(_ByteRingIterator)
+        iterator.ring = self
+        enter(self)
+        iterator.first = iterator.following = self.ring.first_seq
+        iterator.last = self.ring.next_seq
+        bb_unlock(&self.mutex)
+        return iterator
+
+    def __len__(self):
+        cdef uint64_t count
+        bb_lock(&self.mutex)
+        count = bb_byte_ring_count(&self.ring)
+        bb_unlock(&self.mutex)
+        return count
+
+    # ---- what it takes ----
+
+    @property
+    def first_seq(self):
+        """int: The sequence number of the oldest record; `next_seq` if there is none."""
+        cdef uint64_t seq
+        bb_lock(&self.mutex)
+        seq = self.ring.first_seq
+        bb_unlock(&self.mutex)
+        return seq
+
+    @property
+    def next_seq(self):
+        """int: The sequence number that the next record gets: how many there ever were."""
+        cdef uint64_t seq
+        bb_lock(&self.mutex)
+        seq = self.ring.next_seq
+        bb_unlock(&self.mutex)
+        return seq
+
+    @property
+    def payload_nbytes(self):
+        """int: The lengths of the records in the ring, together."""
+        cdef uint64_t payload
+        bb_lock(&self.mutex)
+        payload = self.ring.payload
+        bb_unlock(&self.mutex)
+        return payload
+
+    @property
+    def pinned_nbytes(self):
+        """int: Bytes charged for views beside the block; a part of `overhead_nbytes`.
+
+        0 with ``on_pinned="raise"``: views look at the block then.
+        """
+        cdef uint64_t aside
+        bb_lock(&self.mutex)
+        aside = bb_byte_ring_aside(&self.ring)
+        bb_unlock(&self.mutex)
+        return aside
+
+    def stats(self):
+        """What the ring has done and holds, at one instant.
+
+        Returns
+        -------
+        ByteRingStats
+        """
+        cdef bb_byte_ring_counters counters
+        cdef bb_budget_totals totals
+        cdef uint64_t count, payload, aside, views
+        bb_lock(&self.mutex)
+        counters = self.ring.counters
+        totals = bb_budget_read(&self.ring.budget)
+        count = bb_byte_ring_count(&self.ring)
+        payload = self.ring.payload
+        aside = bb_byte_ring_aside(&self.ring)
+        views = self.ring.views
+        bb_unlock(&self.mutex)
+        return ByteRingStats(
+            items=count,
+            appends=counters.appends,
+            evictions=counters.evictions,
+            set_aside=counters.set_aside,
+            views=views,
+            nbytes=totals.total,
+            payload_nbytes=payload,
+            overhead_nbytes=totals.total - payload,
+            pinned_nbytes=aside,
+            peak_nbytes=totals.peak,
+            max_bytes=totals.limit,
+        )
+
+    def reset_stats(self):
+        """Set every counter to zero and `peak_nbytes` to what is charged now."""
+        cdef bb_byte_ring_counters none
+        memset(&none, 0, sizeof(none))
+        bb_lock(&self.mutex)
+        self.ring.counters = none
+        bb_budget_reset_peak(&self.ring.budget)
+        bb_unlock(&self.mutex)
+
+    def __repr__(self):
+        name = "" if self.name is None else f" {self.name!r}"
+        state = "closed" if self.closed else f"{len(self):,} records, {self.payload_nbytes:,} bytes"
+        return f"<{type(self).__name__}{name}: {state}, in {self.nbytes:,} of {self.max_bytes:,}>"
+
+    def _validate(self):
+        """Raise AssertionError if an invariant of the core does not hold."""
+        cdef const char *reason = NULL
+        cdef bint valid
+        bb_lock(&self.mutex)
+        valid = bb_byte_ring_validate(&self.ring, &reason)
+        bb_unlock(&self.mutex)
+        if not valid:
+            raise AssertionError((<bytes> reason).decode())
+
+
+@cython.no_gc_clear  # without its ring it could not look away
+@cython.final
+cdef class _RecordView:
+    """What a memoryview of a record holds."""
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        PyBuffer_FillInfo(
+            buffer, self, <void *> self.view.record.bytes, self.view.record.length, 1, flags
+        )
+
+    def __dealloc__(self):
+        if self.looks:
+            bb_lock(&self.ring.mutex)
+            bb_byte_ring_unview(&self.ring.ring, &self.view)
+            bb_unlock(&self.ring.mutex)
+
+
+@cython.final
+cdef class _ByteRingIterator:
+    """From the oldest record to the newest; raises RuntimeError once the ring has changed."""
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef ByteRing ring = self.ring
+        cdef bytes copy
+        cdef uint64_t seq
+        cdef bint changed
+        if self.following == self.last:
+            raise StopIteration
+        enter(ring)
+        seq = self.following
+        changed = self.first != ring.ring.first_seq or self.last != ring.ring.next_seq
+        self.following = self.last if changed else seq + 1
+        bb_unlock(&ring.mutex)
+        copy = None if changed else ring.copy_of(seq)
+        if copy is None:
+            raise RuntimeError("the ByteRing changed during iteration")
+        return copy
+
+
+bb_publish(<PyTypeObject *> ByteRing, "bytebound.ByteRing")
