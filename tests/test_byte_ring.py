@@ -141,7 +141,7 @@ def test_readinto_takes_the_oldest_record() -> None:
     assert ring.readinto(buffer) == 3
     assert ring.readinto(memoryview(buffer)[4:]) == 0
     assert buffer.tobytes() == b"onexxx"
-    with pytest.raises(ValueError, match="has 5 bytes, and the buffer room for 4"):
+    with pytest.raises(ValueError, match="has 5 bytes, and the buffer 4"):
         ring.readinto(bytearray(4))
     with pytest.raises(BufferError):
         ring.readinto(b"read only")

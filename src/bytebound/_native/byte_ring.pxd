@@ -14,7 +14,7 @@ cdef class ByteRing(MappedRing):
     cdef bint locate(self, Py_ssize_t index, uint64_t *seq) except -1
     cdef bytes at(self, Py_ssize_t index)
     cdef list between(self, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t step)
-    cdef Py_ssize_t pop_into(self, void *data, Py_ssize_t size) except -1
+    cdef object pop_into(self, void *data, Py_ssize_t size)
     cdef object view_of(self, uint64_t seq)
 
 

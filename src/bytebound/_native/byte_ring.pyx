@@ -100,13 +100,19 @@ cdef inline object append_bytes(ByteRing self, const void *data, Py_ssize_t leng
     cdef bb_refusal refusal
     cdef bb_status status
     cdef uint64_t seq
-    enter(self)
-    seq = self.ring.next_seq
+    while True:
+        # The result is made first: what cannot be made must not have been appended.
+        seq = self.ring.next_seq
+        result = PyLong_FromUnsignedLongLong(seq)
+        enter(self)
+        if seq == self.ring.next_seq:
+            break
+        bb_unlock(&self.mutex)
     status = bb_byte_ring_append(&self.ring, data, length, &refusal)
     bb_unlock(&self.mutex)
     if status != BB_OK:
         raise self.refused(status, &refusal, length)
-    return PyLong_FromUnsignedLongLong(seq)
+    return result
 
 
 @cython.no_gc_clear  # dropping the budget would take it away from below the native ring
@@ -457,22 +463,26 @@ cdef class ByteRing(MappedRing):
             bb_unlock(&self.mutex)
             copy = PyBytes_FromStringAndSize(NULL, record.length)
 
-    cdef Py_ssize_t pop_into(self, void *data, Py_ssize_t size) except -1:
+    cdef object pop_into(self, void *data, Py_ssize_t size):
         cdef bb_record record
-        enter(self)
-        if bb_byte_ring_count(&self.ring) == 0:
+        cdef uint64_t seq = 0
+        length = None
+        while True:
+            enter(self)
+            if bb_byte_ring_count(&self.ring) == 0:
+                bb_unlock(&self.mutex)
+                raise IndexError("readinto from an empty ByteRing")
+            record = bb_byte_ring_find(&self.ring, self.ring.first_seq)
+            if length is not None and seq == self.ring.first_seq:
+                memcpy(data, record.bytes, record.length)
+                bb_byte_ring_pop(&self.ring)
+                bb_unlock(&self.mutex)
+                return length
+            seq = self.ring.first_seq
             bb_unlock(&self.mutex)
-            raise IndexError("readinto from an empty ByteRing")
-        record = bb_byte_ring_find(&self.ring, self.ring.first_seq)
-        if record.length > <size_t> size:
-            bb_unlock(&self.mutex)
-            raise ValueError(
-                f"the oldest record has {record.length} bytes, and the buffer room for {size}"
-            )
-        memcpy(data, record.bytes, record.length)
-        bb_byte_ring_pop(&self.ring)
-        bb_unlock(&self.mutex)
-        return record.length
+            length = record.length  # made first, lest the record be gone and that fail
+            if record.length > <size_t> size:
+                raise ValueError(f"the oldest record has {length} bytes, and the buffer {size}")
 
     def readinto(self, buffer, /):
         """Remove the oldest record and write its bytes to a buffer, without making an object.
