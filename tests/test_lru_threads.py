@@ -2,60 +2,20 @@
 
 import contextlib
 import gc
-import os
 import random
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hostile import AnyCache
+from threads import SECONDS, run_threads
 
 from bytebound import Budget
 
-SECONDS = float(os.environ.get("BYTEBOUND_THREAD_SECONDS", "1.0"))
 THREADS = 8
-
-
-@pytest.fixture(autouse=True)
-def switch_often() -> Iterator[None]:
-    """Let threads take turns as often as the interpreter can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
-
-
-def run_threads(*workers: Callable[[random.Random], object], seconds: float = SECONDS) -> None:
-    """Call each worker in a thread of its own, again and again; raise what any raised."""
-    errors: list[BaseException] = []
-    barrier = threading.Barrier(len(workers))
-    stop = threading.Event()
-
-    def run(worker: Callable[[random.Random], object], seed: int) -> None:
-        chance = random.Random(seed)
-        barrier.wait()
-        try:
-            while not stop.is_set():
-                worker(chance)
-        except BaseException as error:
-            errors.append(error)
-            stop.set()
-
-    threads = [
-        threading.Thread(target=run, args=(worker, seed)) for seed, worker in enumerate(workers)
-    ]
-    for thread in threads:
-        thread.start()
-    stop.wait(seconds)
-    stop.set()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive(), "a thread hangs"
-    if errors:
-        raise errors[0]
+pytestmark = pytest.mark.usefixtures("switch_often")
 
 
 class Slow:
