@@ -77,23 +77,37 @@ static bb_status take_small(bb_pool *self, uint32_t size_class, bb_slab **slab, 
     return BB_OK;
 }
 
+/* A request that is doomed is refused before anything moves to make room for it. */
+static bb_status prepare(bb_pool *self, uint32_t size_class, bb_refusal *refusal) {
+    if (self->rooms != NULL && self->rooms[size_class] != NULL) {
+        return BB_OK;
+    }
+    uint64_t need = pages_up(self, bb_class_size(size_class));
+    if (self->rooms == NULL) {
+        need += rooms_bytes(self) + 2 * self->page; /* the table, a page of descriptions */
+    }
+    bb_status status = bb_pool_admits(self, need, refusal);
+    if (status == BB_OK && self->rooms == NULL) {
+        status = bb_pool_make_rooms(self, refusal);
+    }
+    return status;
+}
+
 /* Takes a block of at least `room` bytes and books `size`. */
 static bb_status take(bb_pool *self, uint64_t room, uint64_t size, void **block, bool *fresh,
                       bb_refusal *refusal) {
-    bb_status status = self->rooms == NULL ? bb_pool_make_rooms(self, refusal) : BB_OK;
+    const uint32_t size_class = bb_size_class(room);
+    bb_slab *slab;
+    *fresh = false;
+    bb_status status = prepare(self, size_class, refusal);
     if (status == BB_OK) {
-        const uint32_t size_class = bb_size_class(room);
-        bb_slab *slab;
-        *fresh = false;
         status = size_class < SMALL_CLASSES
                      ? take_small(self, size_class, &slab, block, refusal)
                      : bb_span_take(self, size_class, &slab, block, fresh, refusal);
-        if (status == BB_OK) {
-            account_taken(self, slab, size);
-            return BB_OK;
-        }
     }
-    if (self->slabs == 0) {
+    if (status == BB_OK) {
+        account_taken(self, slab, size);
+    } else if (self->slabs == 0) {
         (void)bb_pool_give_back(self, 0); /* as it was before its first block */
     }
     return status;
@@ -148,10 +162,8 @@ static uint64_t aligned_size(uint64_t size, uint64_t alignment) {
 
 /* Nothing is that large; but say whether the bound refuses it already. */
 static bb_status refuse(bb_pool *self, uint64_t size, bb_refusal *refusal) {
-    if (bb_budget_would_admit(&self->budget, 0, size, refusal)) {
-        return BB_NO_MEMORY;
-    }
-    return refusal->level == &self->budget ? BB_TOO_LARGE : BB_OVER_BUDGET;
+    const bb_status status = bb_pool_admits(self, size, refusal);
+    return status == BB_OK ? BB_NO_MEMORY : status;
 }
 
 /* What is not the commonest case is kept out of its way, for the sake of its registers. */
@@ -185,13 +197,13 @@ __attribute__((noinline)) static bb_status allocate(bb_pool *self, uint64_t size
     return BB_OK;
 }
 
-/* A size that nobody is sure of; the mean of a slab of one is exact. */
+/* A size that nobody is sure of. That of the only block in a slab is known. */
 static uint64_t guessed_size(bb_slab *slab, uint64_t guess) {
-    slab->inexact = true;
-    if (slab->used != 1 && bb_size_class(guess) == slab->size_class) {
-        return guess;
+    if (slab->used == 1) {
+        return slab->requested;
     }
-    return slab->requested / slab->used;
+    slab->inexact = true;
+    return bb_size_class(guess) == slab->size_class ? guess : slab->requested / slab->used;
 }
 
 /* Frees a block, and says what was wrong with it. */
@@ -327,6 +339,33 @@ bb_status bb_pool_resize(bb_pool *self, void **block, uint64_t old_size, uint64_
     } else if (new_size <= old_size) {
         shrink_in_place(self, old, old_size, new_size);
         return BB_OK;
+    }
+    return status;
+}
+
+static bool resize_in_place_unsized(bb_pool *self, void *block, uint64_t new_size,
+                                    uint64_t *usable) {
+    bb_spinlock_take(&self->lock);
+    bb_slab *slab = slab_of(self, block);
+    *usable = room_of(self, block);
+    const uint64_t size = slab == NULL || self->debug ? *usable : guessed_size(slab, 0);
+    const bool done = resize_in_place(self, slab, size, new_size, 16);
+    bb_spinlock_leave(&self->lock);
+    return done;
+}
+
+bb_status bb_pool_resize_unsized(bb_pool *self, void **block, uint64_t new_size,
+                                 bb_refusal *refusal) {
+    void *new;
+    uint64_t usable;
+    if (resize_in_place_unsized(self, *block, new_size, &usable)) {
+        return BB_OK;
+    }
+    const bb_status status = bb_pool_allocate(self, new_size, 16, false, &new, refusal);
+    if (status == BB_OK) {
+        memcpy(new, *block, (size_t)(usable < new_size ? usable : new_size));
+        bb_pool_free_unsized(self, *block, 0);
+        *block = new;
     }
     return status;
 }

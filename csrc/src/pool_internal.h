@@ -171,6 +171,9 @@ void bb_pool_shrink_table(bb_pool *self);
 
 /* ---- pages ---- */
 
+/* Whether so many new pages could be charged; changes nothing. */
+bb_status bb_pool_admits(bb_pool *self, uint64_t size, bb_refusal *refusal);
+
 /* Charges new pages, after giving as many idle ones back. */
 bb_status bb_pool_charge(bb_pool *self, uint64_t size, bb_refusal *refusal);
 

@@ -26,15 +26,19 @@ static bb_status refused_by(const bb_pool *self, const bb_refusal *refusal) {
     return refusal->level == &self->budget ? BB_TOO_LARGE : BB_OVER_BUDGET;
 }
 
-bb_status bb_pool_charge(bb_pool *self, uint64_t size, bb_refusal *refusal) {
+bb_status bb_pool_admits(bb_pool *self, uint64_t size, bb_refusal *refusal) {
     bb_pool_settle(self);
-    if (self->idle != 0) {
-        const uint64_t back = size < self->idle ? size : self->idle;
-        if (!bb_budget_would_admit(&self->budget, back, size, refusal)) {
-            return refused_by(self, refusal);
-        }
-        purge(self, size);
+    const uint64_t back = size < self->idle ? size : self->idle;
+    return bb_budget_would_admit(&self->budget, back, size, refusal) ? BB_OK
+                                                                     : refused_by(self, refusal);
+}
+
+bb_status bb_pool_charge(bb_pool *self, uint64_t size, bb_refusal *refusal) {
+    const bb_status status = bb_pool_admits(self, size, refusal);
+    if (status != BB_OK) {
+        return status;
     }
+    purge(self, size);
     return bb_budget_exchange(&self->budget, 0, size, refusal);
 }
 

@@ -10,12 +10,14 @@ void bb_pool_init(bb_pool *self, bb_page_source pages, uint64_t limit, bb_budget
 }
 
 bool bb_pool_close(bb_pool *self) {
-    if (self->blocks != 0) {
-        return false;
+    bb_spinlock_take(&self->lock);
+    const bool closed = self->blocks == 0;
+    if (closed) {
+        (void)bb_pool_give_back(self, 0);
+        bb_budget_set_limit(&self->budget, 0);
     }
-    (void)bb_pool_give_back(self, 0);
-    bb_budget_close(&self->budget);
-    return true;
+    bb_spinlock_leave(&self->lock);
+    return closed;
 }
 
 uint64_t bb_pool_trim(bb_pool *self, uint64_t target) {
@@ -42,10 +44,9 @@ void bb_pool_reset_peak(bb_pool *self) {
     bb_spinlock_leave(&self->lock);
 }
 
-bb_pool_totals bb_pool_read(bb_pool *self) {
-    bb_spinlock_take(&self->lock);
+static bb_pool_totals read_totals(bb_pool *self) {
     bb_pool_settle(self);
-    const bb_pool_totals totals = {
+    return (bb_pool_totals){
         .requested = self->requested,
         .usable = self->usable,
         .reserved = self->reserved,
@@ -55,6 +56,11 @@ bb_pool_totals bb_pool_read(bb_pool *self) {
         .slabs = self->slabs,
         .budget = bb_budget_read(&self->budget),
     };
+}
+
+bb_pool_totals bb_pool_read(bb_pool *self) {
+    bb_spinlock_take(&self->lock);
+    const bb_pool_totals totals = read_totals(self);
     bb_spinlock_leave(&self->lock);
     return totals;
 }
@@ -71,13 +77,15 @@ static void count_slab(bb_pool *self, bb_slab *slab, void *context) {
     counts->slabs++;
 }
 
-void bb_pool_count(bb_pool *self, bb_class_totals counts[BB_SIZE_CLASSES]) {
+bb_pool_totals bb_pool_count(bb_pool *self, bb_class_totals counts[BB_SIZE_CLASSES]) {
     for (uint32_t size_class = 0; size_class < BB_SIZE_CLASSES; size_class++) {
         counts[size_class] = (bb_class_totals){0, 0, 0};
     }
     bb_spinlock_take(&self->lock);
     bb_pool_each_slab(self, count_slab, counts);
+    const bb_pool_totals totals = read_totals(self);
     bb_spinlock_leave(&self->lock);
+    return totals;
 }
 
 /* ---- ranges ---- */

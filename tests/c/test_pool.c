@@ -91,6 +91,18 @@ static void a_doomed_large_request_leaves_room_for_a_small_one(void) {
     pool_pair_close(&self);
 }
 
+static void a_doomed_first_request_charges_nothing(void) {
+    for (uint64_t size = 1; size < 1u << 22; size *= 5) {
+        pool_pair self;
+        pool_pair_open(&self, 16384 + size / 2, BB_UNLIMITED, false);
+        const bb_status status = shadow_take(&self, 0, size, 16, false);
+        CHECK(status == (size < 10000 ? BB_OK : BB_TOO_LARGE));
+        CHECK(status == BB_OK || bb_pool_read(&self.pool).budget.peak == 0);
+        check_pool(&self);
+        pool_pair_close(&self);
+    }
+}
+
 static void freed_memory_is_used_before_new_memory(void) {
     const uint64_t sizes[] = {16, 100, 256, 1000, 4096, 5000, 65536, 300000};
     for (int i = 0; i < 8; i++) {
@@ -210,6 +222,13 @@ static void guesses_never_pass_what_is_possible(void) {
     for (int i = 0; i < 400; i++) {
         const uint64_t size = i % 2 != 0 ? 97 : 112;
         CHECK(bb_pool_allocate(&self.pool, size, 16, false, &blocks[i], &refusal) == BB_OK);
+        memset(blocks[i], i & 127, size);
+    }
+    for (int i = 0; i < 400; i += 5) {
+        const uint64_t size = i % 2 != 0 ? 112 : i % 3 != 0 ? 20 : 70000;
+        CHECK(bb_pool_resize_unsized(&self.pool, &blocks[i], size, &refusal) == BB_OK);
+        CHECK(((char *)blocks[i])[size < 97 ? size - 1 : 96] == (i & 127));
+        CHECK_VALID(bb_pool_validate, &self.pool);
     }
     for (int i = 0; i < 400; i++) {
         bb_pool_free_unsized(&self.pool, blocks[i], i % 3 == 0 ? 1 : 97);
@@ -242,6 +261,7 @@ int main(void) {
     follows_the_shadow_under_every_kind_of_bound();
     nothing_is_lost_when_the_nth_mapping_fails();
     a_doomed_large_request_leaves_room_for_a_small_one();
+    a_doomed_first_request_charges_nothing();
     freed_memory_is_used_before_new_memory();
     trim_gives_everything_back_that_no_block_needs();
     the_limit_is_not_set_below_what_blocks_need();

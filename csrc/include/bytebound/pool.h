@@ -135,7 +135,8 @@ typedef struct bb_class_totals {
 void bb_pool_init(bb_pool *self, bb_page_source pages, uint64_t limit, bb_budget *parent,
                   bool debug);
 
-/* Gives everything back. False, and nothing done, while a block is in use. */
+/* Gives everything back, and sets the limit to 0. False, and nothing done, while a block is in
+ * use. */
 bool bb_pool_close(bb_pool *self);
 
 /* ---- blocks ---- */
@@ -166,6 +167,10 @@ uint64_t bb_pool_usable(bb_pool *self, const void *block);
 bb_status bb_pool_resize(bb_pool *self, void **block, uint64_t old_size, uint64_t new_size,
                          uint64_t alignment, bb_refusal *refusal);
 
+/* The same for a block whose size nobody knows; the contents are all that was usable. */
+bb_status bb_pool_resize_unsized(bb_pool *self, void **block, uint64_t new_size,
+                                 bb_refusal *refusal);
+
 /* The pool for a structure that wants an allocator. */
 bb_allocator bb_pool_allocator(bb_pool *self);
 
@@ -186,8 +191,8 @@ void bb_pool_reset_peak(bb_pool *self);
 
 bb_pool_totals bb_pool_read(bb_pool *self);
 
-/* Adds up the slabs of each class. */
-void bb_pool_count(bb_pool *self, bb_class_totals counts[BB_SIZE_CLASSES]);
+/* The same, and what each class has, at one instant. */
+bb_pool_totals bb_pool_count(bb_pool *self, bb_class_totals counts[BB_SIZE_CLASSES]);
 
 /* Calls back for each range of charged pages, with the pool locked: the visitor must not call
  * the pool. */

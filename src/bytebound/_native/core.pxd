@@ -341,3 +341,76 @@ cdef extern from "bytebound/array_ring.h" nogil:
     void bb_array_ring_view(bb_array_ring *self)
     void bb_array_ring_unview(bb_array_ring *self)
     bool bb_array_ring_validate(bb_array_ring *self, const char **reason)
+
+
+cdef extern from "bytebound/pages.h" nogil:
+    ctypedef struct bb_page_source:
+        pass
+
+    const bb_page_source bb_system_pages
+    size_t bb_page_size()
+
+
+cdef extern from "bytebound/pool.h" nogil:
+    const uint32_t BB_SIZE_CLASSES
+
+    ctypedef enum bb_damage_kind:
+        BB_NO_DAMAGE
+        BB_UNDERRUN
+        BB_OVERRUN
+        BB_DOUBLE_FREE
+        BB_FOREIGN_FREE
+        BB_WRONG_SIZE
+
+    ctypedef struct bb_damage:
+        bb_damage_kind kind
+        const void *block
+        uint64_t size
+        uint64_t serial
+
+    ctypedef struct bb_pool:
+        bool debug
+        bb_budget budget
+        void (*report)(void *context, const bb_damage *damage) noexcept
+        void *report_context
+
+    ctypedef struct bb_pool_totals:
+        uint64_t requested
+        uint64_t usable
+        uint64_t reserved
+        uint64_t overhead
+        uint64_t idle
+        uint64_t blocks
+        uint64_t slabs
+        bb_budget_totals budget
+
+    ctypedef struct bb_class_totals:
+        uint64_t blocks
+        uint64_t free
+        uint64_t slabs
+
+    ctypedef void (*bb_pool_visitor_pointer "bb_pool_visitor *")(
+        void *context, const void *start, uint64_t size
+    ) noexcept
+
+    uint64_t bb_class_size(uint32_t size_class)
+    void bb_pool_init(
+        bb_pool *self, bb_page_source pages, uint64_t limit, bb_budget *parent, bool debug
+    )
+    bool bb_pool_close(bb_pool *self)
+    bb_status bb_pool_allocate(
+        bb_pool *self, uint64_t size, uint64_t alignment, bool zero, void **block,
+        bb_refusal *refusal
+    )
+    void bb_pool_free(bb_pool *self, void *block, uint64_t size)
+    uint64_t bb_pool_trim(bb_pool *self, uint64_t target)
+    bool bb_pool_limit(bb_pool *self, uint64_t limit)
+    bb_status bb_pool_resize(
+        bb_pool *self, void **block, uint64_t old_size, uint64_t new_size, uint64_t alignment,
+        bb_refusal *refusal
+    )
+    void bb_pool_reset_peak(bb_pool *self)
+    bb_pool_totals bb_pool_read(bb_pool *self)
+    bb_pool_totals bb_pool_count(bb_pool *self, bb_class_totals *counts)
+    void bb_pool_visit(bb_pool *self, bb_pool_visitor_pointer visitor, void *context)
+    bool bb_pool_validate(bb_pool *self, const char **reason)

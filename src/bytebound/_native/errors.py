@@ -37,7 +37,26 @@ structure cannot fit into max_bytes=1000
         return type(self), (str(self), self.nbytes, self.max_bytes)
 
 
-class BudgetExceededError(MemoryError):
+class _NoRoomError(MemoryError):
+    """What errors about a bound without room for more have in common."""
+
+    def __init__(
+        self,
+        message: str = "",
+        requested: int | None = None,
+        available: int | None = None,
+        max_bytes: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.requested = requested
+        self.available = available
+        self.max_bytes = max_bytes
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.requested, self.available, self.max_bytes)
+
+
+class BudgetExceededError(_NoRoomError):
     """A budget above has no room, and what could be evicted would not make enough.
 
     Nothing has changed, at any level.
@@ -63,20 +82,33 @@ class BudgetExceededError(MemoryError):
 max_bytes=1000 are in use
     """
 
-    def __init__(
-        self,
-        message: str = "",
-        requested: int | None = None,
-        available: int | None = None,
-        max_bytes: int | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.requested = requested
-        self.available = available
-        self.max_bytes = max_bytes
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (str(self), self.requested, self.available, self.max_bytes)
+class PoolExhaustedError(_NoRoomError):
+    """A pool's own bound has no room for a block.
+
+    No block has changed. Idle memory has been counted as available already.
+
+    Attributes
+    ----------
+    requested : int or None
+        Bytes asked for.
+    available : int or None
+        Bytes not charged, or charged for memory that no block lies in. A block and what
+        describes it take whole pages, so it may need more than was asked for.
+    max_bytes : int or None
+        The bound of the pool.
+
+    Examples
+    --------
+    >>> from bytebound import MemoryPool
+    >>> pool = MemoryPool("64KiB", name="frames")
+    >>> pool.alloc("1MiB")
+    Traceback (most recent call last):
+        ...
+    bytebound.PoolExhaustedError: pool 'frames' has no room for a block of 1048576 bytes: \
+65536 of max_bytes=65536 are available
+    """
 
 
-EntryTooLargeError.__module__ = BudgetExceededError.__module__ = "bytebound"
+for _error in (EntryTooLargeError, BudgetExceededError, PoolExhaustedError):
+    _error.__module__ = "bytebound"
