@@ -1,4 +1,4 @@
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from bytebound._native.core cimport bb_array_ring
 from bytebound._native.mapped_ring cimport MappedRing
@@ -8,15 +8,19 @@ from bytebound._native.mapped_ring cimport MappedRing
 cdef enum Number:
     NUMBER_OTHER
     NUMBER_FLOAT64
-    NUMBER_INT64
+    NUMBER_FLOAT32
+    NUMBER_INTEGER
 
 
 cdef class ArrayRing(MappedRing):
     cdef bb_array_ring ring
     cdef Number number
+    cdef int64_t least, most  # of an integer
+    cdef object scalar  # the type of NumPy's own numbers of this dtype, or None
     cdef readonly object dtype
     cdef readonly tuple shape
 
+    cdef int expect_numbers(self) except -1
     cdef bint append_number(self, row) except -1
     cdef bint append_array(self, row) except -1
     cdef object as_rows(self, rows)

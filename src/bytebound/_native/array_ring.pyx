@@ -14,6 +14,7 @@ from cpython.buffer cimport (
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.object cimport PyTypeObject
+from libc.stdint cimport INT64_MAX
 from libc.string cimport memcpy
 
 from bytebound._native.core cimport (
@@ -41,6 +42,7 @@ from bytebound._native.support cimport bb_lock, bb_publish, bb_unlock
 from collections import namedtuple
 from math import prod
 from operator import index as to_index
+from sys import byteorder
 
 from bytebound._native.units import MAX_SIZE as _MAX_SIZE
 
@@ -203,10 +205,8 @@ cdef class ArrayRing(MappedRing):
             raise self.error_of(status, &refusal)
         self.dtype = kind
         self.shape = row_shape
-        if row_shape == () and kind == "float64":
-            self.number = NUMBER_FLOAT64
-        elif row_shape == () and kind == "int64":
-            self.number = NUMBER_INT64
+        if row_shape == () and kind.isnative and kind.kind in "iuf":
+            self.expect_numbers()
 
     def __dealloc__(self):
         bb_array_ring_close(&self.ring)
@@ -230,6 +230,9 @@ cdef class ArrayRing(MappedRing):
         """
         if self.number != NUMBER_OTHER and self.append_number(row):
             return
+        if type(row) is self.scalar:
+            self.write(row, True)
+            return
         if type(row) is ndarray and self.append_array(row):
             return
         array = self.as_rows(row)
@@ -237,25 +240,47 @@ cdef class ArrayRing(MappedRing):
             raise ValueError(f"a row has shape {self.shape}, not {array.shape}")
         self.write(array, True)
 
+    cdef int expect_numbers(self) except -1:
+        """Find out which numbers can be written without NumPy."""
+        self.scalar = self.dtype.type
+        if self.dtype.kind == "f":
+            self.number = {8: NUMBER_FLOAT64, 4: NUMBER_FLOAT32}.get(
+                self.dtype.itemsize, NUMBER_OTHER
+            )
+        elif byteorder == "little":  # an integer's lowest bytes come first
+            bounds = numpy.iinfo(self.dtype)
+            self.least = bounds.min
+            self.most = min(bounds.max, INT64_MAX)
+            self.number = NUMBER_INTEGER
+        return 0
+
     cdef bint append_number(self, row) except -1:
         """Whether it is a number that needs no NumPy, and was appended."""
-        cdef double real
-        cdef long long whole
+        cdef double real = 0
+        cdef float short_real = 0
+        cdef long long whole = 0
+        cdef const void *source
         cdef int overflow = 0
-        if self.number == NUMBER_FLOAT64:
-            if not PyFloat_Check(row):
-                return False
-            real = PyFloat_AS_DOUBLE(row)
-            enter(self)
-            bb_array_ring_append(&self.ring, &real, sizeof(real))
-        else:
-            if not PyLong_CheckExact(row):
-                return False
+        if PyLong_CheckExact(row):
             whole = PyLong_AsLongLongAndOverflow(row, &overflow)
             if overflow != 0:
                 return False
-            enter(self)
-            bb_array_ring_append(&self.ring, &whole, sizeof(whole))
+            real = <double> whole
+        elif PyFloat_Check(row) and self.number != NUMBER_INTEGER:
+            real = PyFloat_AS_DOUBLE(row)
+        else:
+            return False
+        if self.number == NUMBER_FLOAT64:
+            source = &real
+        elif self.number == NUMBER_FLOAT32:
+            short_real = <float> real
+            source = &short_real
+        elif self.least <= whole <= self.most:
+            source = &whole
+        else:
+            return False
+        enter(self)
+        bb_array_ring_append(&self.ring, source, self.ring.row_bytes)
         bb_unlock(&self.mutex)
         return True
 
@@ -300,11 +325,11 @@ cdef class ArrayRing(MappedRing):
             raise self.unusable()
         if not hasattr(rows, "dtype"):
             return numpy.asarray(rows, dtype=self.dtype, order="C")
-        array = numpy.asarray(rows, order="C")
-        return array.astype(self.dtype, order="C", casting="same_kind", copy=False)
+        array = rows if type(rows) is ndarray else numpy.asarray(rows)
+        return array.astype(self.dtype, "C", "same_kind", True, False)  # no copy without need
 
     cdef int write(self, array, bint one) except -1:
-        """Append what is in a C-contiguous array of the right dtype and shape."""
+        """Append what is in a C-contiguous array, or number, of the right dtype and shape."""
         cdef Py_buffer buffer
         PyObject_GetBuffer(array, &buffer, PyBUF_SIMPLE)
         if bb_array_ring_has(&self.ring, buffer.buf):
