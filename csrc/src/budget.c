@@ -77,7 +77,9 @@ void bb_budget_release(bb_budget *self, uint64_t size) {
 }
 
 void bb_budget_close(bb_budget *self) {
-    bb_budget_release(self, bb_budget_read(self).total);
+    if (self->root != NULL) {
+        bb_budget_release(self, bb_budget_read(self).total);
+    }
 }
 
 bb_budget_totals bb_budget_read(bb_budget *self) {

@@ -53,9 +53,16 @@ static void a_lowered_limit_lets_totals_fall_only(void) {
     CHECK(budget.total == 99);
 }
 
+static void what_was_never_opened_may_be_closed(void) {
+    bb_budget zeros = {0};
+    bb_budget_close(&zeros);
+    CHECK(zeros.total == 0);
+}
+
 int main(void) {
     charges_all_levels_or_none();
     sizes_near_the_end_of_the_range_do_not_wrap();
     a_lowered_limit_lets_totals_fall_only();
+    what_was_never_opened_may_be_closed();
     return 0;
 }

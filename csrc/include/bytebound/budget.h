@@ -74,7 +74,8 @@ typedef struct bb_budget_totals {
 /* `shared`: other structures charge it too, maybe from other threads. */
 void bb_budget_init(bb_budget *self, uint64_t limit, bb_budget *parent, bool shared);
 
-/* Gives back to the parents whatever is still charged here. */
+/* Gives back to the parents whatever is still charged here. One that is all zeros, as in an
+ * object that was refused its arguments, is closed already. */
 void bb_budget_close(bb_budget *self);
 
 /*

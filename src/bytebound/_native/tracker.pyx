@@ -199,12 +199,13 @@ cdef class SizeTracker:
     0
     """
 
-    def __cinit__(self, *, name=None):
-        # First, for one that is refused its arguments dies like any other.
-        bb_lru_init(&self.lru, bb_python_allocator(), BB_UNLIMITED, UINT32_MAX, False, NULL)
-        bb_lru_share(&self.lru)
+    def __cinit__(self, *others, name=None, **unknown):
+        if others or unknown:
+            raise TypeError("SizeTracker() takes no argument but name=")
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a str or None, not {type(name).__name__}")
+        bb_lru_init(&self.lru, bb_python_allocator(), BB_UNLIMITED, UINT32_MAX, False, NULL)
+        bb_lru_share(&self.lru)
         self.name = name
 
     def add(self, obj, /):
