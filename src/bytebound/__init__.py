@@ -8,11 +8,14 @@ from bytebound._native.errors import (
     BudgetExceededError,
     EntryTooLargeError,
     PoolExhaustedError,
+    ShutDown,
 )
 from bytebound._native.lru import LRUCache
 from bytebound._native.mapping import CacheStats
 from bytebound._native.pool import ArrayScope, MemoryPool
 from bytebound._native.pool_base import Block, ClassStats, PoolStats
+from bytebound._native.queue import BoundedQueue
+from bytebound._native.queue_base import QueueStats
 from bytebound._native.ring import RingBuffer
 from bytebound._native.ring_base import RingStats
 from bytebound._native.sizing import MemoryBlock, register_sizer, sizeof
@@ -26,6 +29,7 @@ __all__ = [
     "ArrayScope",
     "Audit",
     "Block",
+    "BoundedQueue",
     "Budget",
     "BudgetExceededError",
     "ByteRing",
@@ -38,8 +42,10 @@ __all__ = [
     "MemoryPool",
     "PoolExhaustedError",
     "PoolStats",
+    "QueueStats",
     "RingBuffer",
     "RingStats",
+    "ShutDown",
     "SizeTracker",
     "get_include",
     "register_sizer",

@@ -1,5 +1,7 @@
+from cpython.object cimport PyObject
+
 from bytebound._native.budget cimport Budget
-from bytebound._native.core cimport bb_budget, bb_budget_totals, bb_refusal, bb_status
+from bytebound._native.core cimport bb_budget, bb_budget_totals, bb_reason, bb_refusal, bb_status
 from bytebound._native.support cimport bb_mutex
 
 
@@ -23,5 +25,7 @@ cdef class BoundedContainer:
 cdef int check_callback(callback, str what) except -1
 # Restores what a subclass's own state, as object.__getstate__ gives it, says.
 cdef int set_attributes(container, state) except -1
+# Tells a callback of an item that left.
+cdef int report_departure(callback, PyObject *item, bb_reason reason) except -1
 # The words that callbacks and stats() have for a bb_reason, by its number.
 cdef tuple REASONS

@@ -9,7 +9,7 @@ from bytebound._native.core cimport (
     bb_budget_read,
     bb_status_text,
 )
-from bytebound._native.support cimport bb_lock, bb_unlock
+from bytebound._native.support cimport bb_lock, bb_notify, bb_unlock
 
 from collections import namedtuple
 
@@ -38,6 +38,14 @@ cdef tuple REASONS = ("size", "items", "budget", "trimmed", "replaced", "deleted
 cdef int check_callback(callback, str what) except -1:
     if callback is not None and not callable(callback):
         raise TypeError(f"{what} must be callable or None, not {type(callback).__name__}")
+    return 0
+
+
+cdef int report_departure(callback, PyObject *item, bb_reason reason) except -1:
+    cdef PyObject *arguments[2]
+    arguments[0] = item
+    arguments[1] = <PyObject *> (<tuple> REASONS)[<Py_ssize_t> reason]
+    bb_notify(<PyObject *> callback, arguments, 2)
     return 0
 
 

@@ -18,6 +18,8 @@ cdef extern from "bytebound/status.h" nogil:
         BB_FULL
         BB_PINNED
         BB_UNSUPPORTED
+        BB_EMPTY
+        BB_SHUT
 
     const char *bb_status_text(bb_status status)
 
@@ -248,6 +250,7 @@ cdef extern from "bytebound/ring.h" nogil:
         bb_ring *self, uint32_t start, uint32_t step, uint32_t count, const bb_ring *fresh,
         bb_batch *batch, bb_refusal *refusal
     )
+    uint64_t bb_ring_least(const bb_ring *self)
     bool bb_ring_trim(bb_ring *self, uint64_t target, bb_reason reason, bb_batch *batch)
     bb_status bb_ring_limit(
         bb_ring *self, uint64_t limit, uint32_t max_count, bb_batch *batch
@@ -414,3 +417,66 @@ cdef extern from "bytebound/pool.h" nogil:
     bb_pool_totals bb_pool_count(bb_pool *self, bb_class_totals *counts)
     void bb_pool_visit(bb_pool *self, bb_pool_visitor_pointer visitor, void *context)
     bool bb_pool_validate(bb_pool *self, const char **reason)
+
+
+cdef extern from "bytebound/queue.h" nogil:
+    ctypedef enum bb_side:
+        BB_PRODUCER
+        BB_CONSUMER
+        BB_JOINER
+        BB_SIDE_COUNT
+
+    ctypedef enum bb_turn:
+        BB_AWAY
+        BB_WAITING
+        BB_CALLED
+
+    ctypedef struct bb_waiter:
+        uint64_t charge
+        bb_side side
+        bb_turn turn
+
+    ctypedef struct bb_line:
+        uint32_t count
+
+    ctypedef struct bb_water:
+        bool watched
+        bool above
+
+    ctypedef struct bb_queue:
+        bb_ring ring
+        bb_line lines[<int> BB_SIDE_COUNT]
+        uint32_t waiting
+        bool is_shut
+        uint64_t unfinished
+        bb_water water
+
+    void bb_queue_init(
+        bb_queue *self, bb_allocator allocator, uint64_t limit, uint32_t max_count,
+        bb_budget *parent
+    )
+    void bb_queue_close(bb_queue *self)
+    bb_status bb_queue_put(
+        bb_queue *self, bb_waiter *waiter, void *item, uint64_t charge, bb_refusal *refusal
+    )
+    bb_status bb_queue_push(
+        bb_queue *self, void *item, uint64_t charge, bb_batch *batch, bb_refusal *refusal
+    )
+    bb_status bb_queue_take(bb_queue *self, bb_waiter *waiter, void **item)
+    bool bb_queue_done(bb_queue *self)
+    void bb_queue_shut(bb_queue *self)
+    void bb_queue_take_all(bb_queue *self, bb_ring *into)
+    bool bb_queue_trim(bb_queue *self, uint64_t target, bb_batch *batch)
+    bb_status bb_queue_limit(
+        bb_queue *self, uint64_t limit, uint32_t max_count, bb_batch *batch
+    )
+    bool bb_queue_is_full(bb_queue *self)
+    void bb_queue_wait(
+        bb_queue *self, bb_waiter *waiter, bb_side side, uint64_t charge, bool in_front
+    )
+    void bb_queue_leave(bb_queue *self, bb_waiter *waiter)
+    bb_waiter *bb_queue_call(bb_queue *self)
+    void bb_queue_forget(bb_queue *self)
+    void bb_queue_watch(bb_queue *self, double high, double low)
+    bool bb_queue_crossed(bb_queue *self)
+    bool bb_queue_validate(bb_queue *self, const char **reason)

@@ -1,5 +1,7 @@
 """The exceptions of the package; each derives from the built-in that people already catch."""
 
+import sys
+
 
 class EntryTooLargeError(ValueError):
     """An entry could not be kept even if everything else left.
@@ -108,6 +110,16 @@ class PoolExhaustedError(_NoRoomError):
     bytebound.PoolExhaustedError: pool 'frames' has no room for a block of 1048576 bytes: \
 65536 of max_bytes=65536 are available
     """
+
+
+if sys.version_info >= (3, 13):
+    from queue import ShutDown as ShutDown
+else:
+
+    class ShutDown(Exception):
+        """Raised by a queue that was shut down; the class of `queue` itself from Python 3.13 on."""
+
+    ShutDown.__module__ = "bytebound"
 
 
 for _error in (EntryTooLargeError, BudgetExceededError, PoolExhaustedError):

@@ -20,6 +20,9 @@ cdef enum Sizing:
 # one that is none.
 cdef Sizing sizing_of(sizer, bint can_share=*) except *
 
+# A bound in bytes: BB_UNLIMITED for None.
+cdef uint64_t limit_of(max_bytes) except 0xFFFFFFFFFFFFFFFE
+
 # A bound on items: UINT32_MAX for None.
 cdef uint32_t checked_items(max_items) except? 0
 

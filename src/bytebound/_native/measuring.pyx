@@ -6,12 +6,13 @@
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from libc.stdint cimport UINT32_MAX, int64_t
 
-from bytebound._native.core cimport BB_LRU_CHARGE_MAX, bb_found_clear
+from bytebound._native.core cimport BB_LRU_CHARGE_MAX, BB_UNLIMITED, bb_found_clear
 from bytebound._native.sizing cimport measure, measure_each
 
 from operator import index as to_index
 
 from bytebound._native.errors import EntryTooLargeError
+from bytebound._native.units import parse_size
 
 
 cdef dict SIZERS = {"deep": SIZE_DEEP, "shallow": SIZE_SHALLOW, "shared": SIZE_SHARED}
@@ -28,6 +29,10 @@ cdef Sizing sizing_of(sizer, bint can_share=True) except *:
     if sizer not in SIZERS or (sizer == "shared" and not can_share):
         raise ValueError(f"sizer must be {known} or a callable, not {sizer!r}")
     return SIZERS[sizer]
+
+
+cdef uint64_t limit_of(max_bytes) except 0xFFFFFFFFFFFFFFFE:
+    return BB_UNLIMITED if max_bytes is None else parse_size(max_bytes)
 
 
 cdef uint32_t checked_items(max_items) except? 0:

@@ -8,7 +8,12 @@ from cpython.object cimport PyObject
 from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from bytebound._native.container cimport REASONS, check_callback, set_attributes
+from bytebound._native.container cimport (
+    REASONS,
+    check_callback,
+    report_departure,
+    set_attributes,
+)
 from bytebound._native.core cimport (
     BB_BUDGET,
     BB_CLEARED,
@@ -46,12 +51,12 @@ from bytebound._native.core cimport (
 from bytebound._native.measuring cimport (
     checked_items,
     entry_too_large,
+    limit_of,
     measure_together,
     sizing_of,
 )
 from bytebound._native.support cimport (
     bb_lock,
-    bb_notify,
     bb_python_allocator,
     bb_steal,
     bb_unlock,
@@ -96,10 +101,6 @@ RingStats.__module__ = "bytebound"
 
 cdef bb_part whole() noexcept:
     return bb_part(0, 0x7FFFFFFFFFFFFFFF, 1)
-
-
-cdef uint64_t limit_of(max_bytes) except 0xFFFFFFFFFFFFFFFE:
-    return BB_UNLIMITED if max_bytes is None else parse_size(max_bytes)
 
 
 cdef uint32_t count_of(max_items) except? 0:
@@ -174,13 +175,13 @@ cdef class RingBase(BoundedContainer):
         cdef uint32_t i
         if callback is not None:
             for i in range(taken.count):
-                call(callback, bb_item_at(taken, i), BB_CLEARED)
+                report_departure(callback, bb_item_at(taken, i), BB_CLEARED)
         bb_drop_items(taken)
         return 0
 
     cdef int notify(self, PyObject *item, bb_reason reason) except -1:
         if self.on_evict is not None:
-            call(self.on_evict, item, reason)
+            report_departure(self.on_evict, item, reason)
         return 0
 
     cdef object too_large(self, uint64_t charge):
@@ -543,11 +544,3 @@ cdef class RingBase(BoundedContainer):
         bb_unlock(&self.mutex)
         if not valid:
             raise AssertionError((<bytes> reason).decode())
-
-
-cdef int call(callback, PyObject *item, bb_reason reason) except -1:
-    cdef PyObject *arguments[2]
-    arguments[0] = item
-    arguments[1] = <PyObject *> (<tuple> REASONS)[<Py_ssize_t> reason]
-    bb_notify(<PyObject *> callback, arguments, 2)
-    return 0

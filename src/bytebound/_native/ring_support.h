@@ -27,6 +27,13 @@ static inline void bb_share_items(const bb_ring *copy) {
     }
 }
 
+static inline int bb_visit_items(const bb_ring *self, visitproc visit, void *arg) {
+    for (uint32_t index = 0; index < self->count; index++) {
+        Py_VISIT(bb_item_at(self, index));
+    }
+    return 0;
+}
+
 /* ---- what the type slots of container_support.h are told ---- */
 
 static Py_ssize_t bb_ring_offset; /* of the bb_ring inside the object */
@@ -35,12 +42,8 @@ static inline bb_ring *bb_ring_of(PyObject *self) {
     return (bb_ring *)((char *)self + bb_ring_offset);
 }
 
-static inline int bb_visit_items(PyObject *self, visitproc visit, void *arg) {
-    const bb_ring *ring = bb_ring_of(self);
-    for (uint32_t index = 0; index < ring->count; index++) {
-        Py_VISIT(bb_item_at(ring, index));
-    }
-    return 0;
+static inline int bb_visit_ring(PyObject *self, visitproc visit, void *arg) {
+    return bb_visit_items(bb_ring_of(self), visit, arg);
 }
 
 static inline void bb_drop_ring(PyObject *self) {
@@ -54,7 +57,7 @@ static inline void bb_drop_ring(PyObject *self) {
 static inline void bb_install_ring_slots(PyTypeObject *type, Py_ssize_t ring_offset,
                                          Py_ssize_t mutex_offset, inquiry clear) {
     bb_ring_offset = ring_offset;
-    bb_install_slots(type, (bb_contents){mutex_offset, bb_visit_items, bb_drop_ring, clear});
+    bb_install_slots(type, (bb_contents){mutex_offset, bb_visit_ring, bb_drop_ring, clear});
 }
 
 #endif
