@@ -17,19 +17,16 @@ static inline uint32_t needed_load(uint32_t slot_bits) {
     return slot_bits == 0 ? 0 : (uint32_t)(((uint64_t)7 << slot_bits) >> 3);
 }
 
-static inline bool keeps_uses(const bb_lru *self) {
-    return self->budget.parent != NULL;
-}
-
-/* All that a structure takes for each index. */
-static inline size_t index_size(bool shares, bool uses) {
-    return sizeof(bb_lru_entry) + sizeof(bb_lru_link) + (shares ? sizeof(bb_parts_list) : 0) +
-           (uses ? sizeof(uint64_t) : 0);
-}
-
+/* All that a structure takes for its indices. */
 static inline uint64_t index_bytes(const bb_lru *self, uint32_t capacity) {
-    const size_t each = index_size(self->shares, keeps_uses(self));
-    return capacity == 0 ? 0 : ((uint64_t)capacity + 1) * each;
+    const uint32_t columns = self->columns;
+    const size_t each = sizeof(bb_lru_entry) + sizeof(bb_lru_link) +
+                        (columns & BB_LRU_PARTS ? sizeof(bb_parts_list) : 0) +
+                        (columns & BB_LRU_TIMERS ? sizeof(bb_timer) : 0) +
+                        (columns & BB_LRU_IDLES ? sizeof(bb_lru_idle) : 0) +
+                        (columns & BB_LRU_USES ? sizeof(uint64_t) : 0);
+    const size_t once = columns & BB_LRU_TIMERS ? sizeof(bb_lru_expiry) : 0;
+    return capacity == 0 ? 0 : ((uint64_t)capacity + 1) * each + once;
 }
 
 static inline uint64_t slot_bytes(uint32_t slot_bits) {
@@ -50,12 +47,21 @@ static inline uint64_t array_bytes(const bb_lru *self) {
 }
 
 /* All memory that the structure has now. During a planned operation, lists that
- * were let go of do not count any more, and what was tentatively held does. */
+ * were let go of do not count any more, and what was tentatively taken does. */
 static inline uint64_t own_bytes(const bb_lru *self) {
-    const uint64_t arrays = array_bytes(self);
+    const uint64_t bytes = array_bytes(self) + bb_pins_bytes(&self->pins);
     return self->sharing == NULL
-               ? arrays
-               : arrays + sizeof(bb_lru_sharing) + bb_parts_overhead(&self->sharing->parts);
+               ? bytes
+               : bytes + sizeof(bb_lru_sharing) + bb_parts_overhead(&self->sharing->parts);
+}
+
+static inline bool is_pinned(const bb_lru *self, uint32_t index) {
+    return (self->entries[index].charge & BB_LRU_PINNED) != 0;
+}
+
+/* Whether an entry's leaving is for this structure to decide, not for all under a budget. */
+static inline bool may_leave(const bb_lru *self, uint32_t index, bb_reason reason) {
+    return reason != BB_BUDGET || self->uses == NULL || self->uses[index] <= self->yields_until;
 }
 
 static inline uint64_t charged_overhead(const bb_lru *self, uint64_t bytes) {
@@ -66,7 +72,52 @@ static inline bb_reason reason_for(const bb_lru *self, const bb_refusal *refusal
     return refusal->level == &self->budget ? BB_SIZE : BB_BUDGET;
 }
 
-/* ---- lru.c, for lru_shared.c ---- */
+/* ---- one entry ---- */
+
+/* The parts of an entry as bb_parts_let_go, bb_parts_take_back and bb_parts_forget. */
+uint64_t bb_lru_let_go_parts(bb_lru *self, uint32_t index);
+void bb_lru_take_back_parts(bb_lru *self, uint32_t index);
+void bb_lru_forget_parts(bb_lru *self, uint32_t index);
+
+/* What the leaving of an entry releases, given those that were let go of before. Until it
+ * is unlinked, take_back undoes it. */
+static inline uint64_t let_go(bb_lru *self, uint32_t index) {
+    const uint64_t charge = bb_lru_charge(&self->entries[index]);
+    return self->sharing == NULL ? charge : charge + bb_lru_let_go_parts(self, index);
+}
+
+static inline void take_back(bb_lru *self, uint32_t index) {
+    if (self->sharing != NULL) {
+        bb_lru_take_back_parts(self, index);
+    }
+}
+
+static inline bb_removed describe(const bb_lru *self, uint32_t index, bb_reason reason,
+                                  uint64_t released) {
+    const bb_lru_entry *entry = &self->entries[index];
+    return (bb_removed){entry->key, entry->value, released, index, reason};
+}
+
+/* ---- lru.c ---- */
+
+void bb_lru_place(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge);
+
+/* Takes an entry that was let go of out of every array; what that released stays in the
+ * budget. */
+void bb_lru_unlink(bb_lru *self, uint32_t index, bb_reason reason, uint64_t released);
+
+/* ---- lru_arrays.c ---- */
+
+void bb_lru_set_columns(bb_lru *self, uint32_t columns);
+
+/* What all memory of the structure would take after compacting to `count`, never more than now. */
+uint64_t bb_lru_least_bytes(const bb_lru *self, uint32_t count);
+
+uint32_t bb_lru_slot_bits_for(uint32_t count);
+void bb_lru_compact_and_release(bb_lru *self, uint32_t capacity);
+
+/* Frees all memory, whatever entries there are. */
+void bb_lru_free_arrays(bb_lru *self);
 
 /* Takes the memory for so many indices and slots. The caller has charged the growth. */
 bool bb_lru_grow(bb_lru *self, uint32_t capacity, uint32_t slot_bits);
@@ -81,18 +132,41 @@ bb_status bb_lru_exchange_all(bb_lru *self, uint64_t payload, uint64_t overhead,
  * slot are free. */
 bb_status bb_lru_charge_and_grow(bb_lru *self, uint64_t release, uint64_t charge,
                                  bb_refusal *refusal);
+
+/* ---- lru_evict.c ---- */
+
 bb_status bb_lru_exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t payload, uint64_t least,
                                      bb_reason reason, bb_batch *batch, bb_refusal *refusal,
                                      uint32_t *room);
 void bb_lru_commit(bb_lru *self, bb_batch *batch);
-void bb_lru_place(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge);
 
-/* ---- lru_shared.c, for lru.c: nothing happens where nothing is shared ---- */
+/* ---- lru_cursor.c ---- */
 
-/* The parts of an entry as bb_parts_let_go, bb_parts_take_back and bb_parts_forget. */
-uint64_t bb_lru_let_go_parts(bb_lru *self, uint32_t index);
-void bb_lru_take_back_parts(bb_lru *self, uint32_t index);
-void bb_lru_forget_parts(bb_lru *self, uint32_t index);
+/* An entry is about to leave, which shall not concern cursors. */
+void bb_lru_pass_over(bb_lru *self, uint32_t index);
+
+/* Before entries get other indices, and after: the new one of `from` is entries[from].charge. */
+void bb_lru_forget_gone(bb_lru *self);
+void bb_lru_renumber(bb_lru *self);
+
+/* ---- lru_expiry.c ---- */
+
+bool bb_lru_start_expiry(bb_lru *self);
+void bb_lru_free_expiry(bb_lru *self);
+
+/* Lets nothing expire at indices that have been allocated. */
+void bb_lru_clear_times(bb_lru *self, uint64_t from, uint64_t to);
+
+/* An entry has got another index. */
+void bb_lru_move_times(bb_lru *self, uint32_t from, uint32_t to);
+
+/* Takes the timer of an entry that leaves away, if there is one. */
+void bb_lru_unschedule(bb_lru *self, uint32_t index);
+
+/* Gives the newest entry of a copy the timer of the original. */
+void bb_lru_copy_timer(const bb_lru *self, uint32_t index, bb_lru *into);
+
+/* ---- lru_shared.c: nothing happens where nothing is shared ---- */
 
 /* The lists of all entries, which are gone or go with them; then the rest. */
 void bb_lru_free_lists(bb_lru *self);

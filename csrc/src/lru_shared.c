@@ -3,8 +3,7 @@
 #include "lru_internal.h"
 
 void bb_lru_share(bb_lru *self) {
-    self->shares = true;
-    self->least_overhead = bb_lru_overhead_for(self, 1);
+    bb_lru_set_columns(self, self->columns | BB_LRU_PARTS);
 }
 
 /* ---- the memory ---- */
@@ -119,6 +118,7 @@ bb_status bb_lru_insert_shared(bb_lru *self, void *key, void *value, uint64_t ha
         return BB_TOO_LARGE;
     }
     const uint64_t version = self->version;
+    const uint64_t quiet = self->quiet;
     const bool first = self->capacity == 0;
     if (first && !take_first_arrays(self)) {
         return BB_NO_MEMORY;
@@ -139,6 +139,7 @@ bb_status bb_lru_insert_shared(bb_lru *self, void *key, void *value, uint64_t ha
         if (first) {
             bb_lru_compact(self, 0);
             self->version = version;
+            self->quiet = quiet;
         }
         return status;
     }
@@ -190,7 +191,7 @@ static bb_status exchange_entry(bb_lru *self, uint32_t index, uint64_t charge, b
     bb_lru_forget_parts(self, index);
     self->sharing->lists[index] = list;
     bb_lru_commit(self, batch);
-    self->entries[index].charge = charge;
+    self->entries[index].charge = charge | (self->entries[index].charge & BB_LRU_PINNED);
     self->payload += more;
     return BB_OK;
 }
@@ -206,6 +207,9 @@ static void give_back(bb_lru *self, uint32_t room) {
 bb_status bb_lru_replace_shared(bb_lru *self, uint32_t index, void *value, uint64_t charge,
                                 bb_found *found, bb_batch *batch, bb_refusal *refusal, void **old) {
     uint32_t room;
+    if (is_pinned(self, index) && self->entries[index].value != value) {
+        return BB_PINNED;
+    }
     const bb_status status = exchange_entry(self, index, charge, found, batch, refusal, &room);
     if (status != BB_OK) {
         return status;

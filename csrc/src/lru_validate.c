@@ -66,10 +66,10 @@ static const char *array_defect(const bb_lru *self) {
     if (self->used != 0 && self->used >> self->slot_bits != 0) {
         return "an index does not fit into a slot";
     }
-    if ((self->sharing != NULL) != (self->shares && self->capacity != 0)) {
+    if ((self->sharing != NULL) != ((self->columns & BB_LRU_PARTS) && self->capacity != 0)) {
         return "what is shared is kept without need, or not kept";
     }
-    if ((self->uses != NULL) != (keeps_uses(self) && self->capacity != 0)) {
+    if ((self->uses != NULL) != ((self->columns & BB_LRU_USES) && self->capacity != 0)) {
         return "times of use are kept without need, or not kept";
     }
     if (self->overhead != own_bytes(self)) {
@@ -118,6 +118,51 @@ static const char *budget_defect(bb_lru *self) {
     return totals.total > totals.limit ? "the bound is passed" : NULL;
 }
 
+static const char *expiry_defect(const bb_lru *self) {
+    const char *reason = NULL;
+    const bb_wheel *wheel = &self->expiry->wheel;
+    if (!bb_wheel_validate(wheel, self->used, &reason)) {
+        return reason;
+    }
+    for (uint32_t index = 1; index <= self->used; index++) {
+        const bb_timer *timer = &wheel->timers[index];
+        const bool listed = timer->previous != BB_TIMER_UNLISTED;
+        const bool comes = in_use(self, index) && timer->deadline < BB_WHEEL_END;
+        if (listed != (comes && !is_pinned(self, index))) {
+            return "a timer is listed without need, or not listed";
+        }
+    }
+    return NULL;
+}
+
+static const char *pins_defect(const bb_lru *self) {
+    const char *reason = NULL;
+    uint32_t pinned = 0;
+    if (!bb_pins_validate(&self->pins, &reason)) {
+        return reason;
+    }
+    for (uint32_t index = 1; index <= self->used; index++) {
+        if (in_use(self, index) && is_pinned(self, index)) {
+            pinned++;
+            if (bb_pins_times(&self->pins, self->entries[index].key) == 0) {
+                return "an entry is pinned by nobody";
+            }
+        }
+    }
+    return pinned == self->pins.count ? NULL : "something is pinned that is not there";
+}
+
+static const char *extras_defect(const bb_lru *self) {
+    if ((self->expiry != NULL) != ((self->columns & BB_LRU_TIMERS) && self->capacity != 0)) {
+        return "times are kept without need, or not kept";
+    }
+    if (self->has_extras != (self->expiry != NULL || self->pins.count != 0)) {
+        return "extras are there that are not known, or the other way round";
+    }
+    const char *reason = self->expiry != NULL ? expiry_defect(self) : NULL;
+    return reason != NULL ? reason : pins_defect(self);
+}
+
 bool bb_lru_validate(bb_lru *self, const char **reason) {
     *reason = array_defect(self);
     if (*reason == NULL) {
@@ -128,6 +173,9 @@ bool bb_lru_validate(bb_lru *self, const char **reason) {
     }
     if (*reason == NULL && self->sharing != NULL) {
         *reason = sharing_defect(self);
+    }
+    if (*reason == NULL) {
+        *reason = extras_defect(self);
     }
     if (*reason == NULL) {
         *reason = budget_defect(self);

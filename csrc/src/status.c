@@ -21,7 +21,7 @@ const char *bb_status_text(bb_status status) {
     case BB_SHUT:
         return "shut down";
     case BB_PINNED:
-        return "somebody looks at memory that would be overwritten";
+        return "what somebody uses would have to leave or be overwritten";
     case BB_UNSUPPORTED:
         return "the platform cannot do it";
     }

@@ -17,6 +17,10 @@ typedef struct model_entry {
     uintptr_t key;
     uintptr_t value;
     uint64_t charge;
+    uint64_t deadline;
+    uint64_t expires;
+    uint64_t idle;
+    uint32_t pins;
 } model_entry;
 
 typedef struct model {
@@ -30,6 +34,7 @@ typedef struct pair {
     bb_budget parent;
     ledger ledger;
     uintptr_t next_value;
+    uint64_t now;
 } pair;
 
 static inline uint64_t hash_of(uintptr_t key) {
@@ -59,17 +64,43 @@ static inline uint32_t find(const bb_lru *self, uintptr_t key) {
     return index;
 }
 
-/* Every removed entry must be the model's oldest at that moment, except `kept`. */
+static inline bool model_has_expired(const model_entry *entry, uint64_t now) {
+    return entry->deadline <= now && entry->pins == 0;
+}
+
+/* Every removed entry must have expired, or be the model's oldest at that moment that is
+ * not pinned, except `kept`. */
 static inline void take_batch(pair *self, bb_batch *batch, uintptr_t kept) {
     for (uint32_t i = 0; i < batch->count; i++) {
-        uint32_t oldest = self->model.entries[0].key == kept ? 1 : 0;
-        CHECK(oldest < self->model.count);
-        CHECK((uintptr_t)batch->items[i].key == self->model.entries[oldest].key);
-        CHECK((uintptr_t)batch->items[i].value == self->model.entries[oldest].value);
-        CHECK(batch->items[i].charge == self->model.entries[oldest].charge);
-        model_remove(&self->model, oldest);
+        const bb_removed *removed = &batch->items[i];
+        uint32_t at = 0;
+        if (removed->reason == BB_EXPIRED) {
+            at = model_find(&self->model, (uintptr_t)removed->key);
+            CHECK(model_has_expired(&self->model.entries[at], self->now));
+        } else {
+            while (self->model.entries[at].key == kept || self->model.entries[at].pins != 0) {
+                at++;
+            }
+        }
+        CHECK(at < self->model.count);
+        CHECK((uintptr_t)removed->key == self->model.entries[at].key);
+        CHECK((uintptr_t)removed->value == self->model.entries[at].value);
+        CHECK(removed->charge == self->model.entries[at].charge);
+        model_remove(&self->model, at);
     }
     bb_batch_free(batch, &self->lru.allocator);
+}
+
+static inline void check_times(pair *self, uint32_t index, const model_entry *entry) {
+    if (model_has_expired(entry, self->now)) {
+        CHECK(bb_lru_has_expired(&self->lru, index, self->now));
+        return;
+    }
+    const uint64_t left = bb_lru_time_left(&self->lru, index, self->now);
+    CHECK(!bb_lru_has_expired(&self->lru, index, self->now));
+    CHECK(entry->deadline == BB_NEVER    ? left == BB_NEVER
+          : entry->deadline <= self->now ? left == 0
+                                         : left == entry->deadline - self->now);
 }
 
 static inline void check_same(pair *self) {
@@ -79,6 +110,8 @@ static inline void check_same(pair *self) {
         CHECK((uintptr_t)self->lru.entries[index].key == self->model.entries[at].key);
         CHECK((uintptr_t)self->lru.entries[index].value == self->model.entries[at].value);
         CHECK(bb_lru_charge(&self->lru.entries[index]) == self->model.entries[at].charge);
+        CHECK(bb_lru_is_pinned(&self->lru, index) == (self->model.entries[at].pins != 0));
+        check_times(self, index, &self->model.entries[at]);
         index = bb_lru_newer(&self->lru, index);
     }
     CHECK(self->ledger.bytes == self->lru.overhead);
@@ -115,13 +148,40 @@ static inline void pair_close(pair *self) {
     CHECK(self->parent.total == 0);
 }
 
+static inline uint64_t model_after(uint64_t now, uint64_t span) {
+    return span == BB_NEVER ? BB_NEVER : now + span;
+}
+
+static inline void model_schedule(pair *self, uint32_t at, uint64_t ttl, uint64_t idle) {
+    model_entry *entry = &self->model.entries[at];
+    const uint64_t unused = model_after(self->now, idle);
+    entry->expires = model_after(self->now, ttl);
+    entry->idle = idle;
+    entry->deadline = entry->expires < unused ? entry->expires : unused;
+}
+
+/* The index of an entry that has not expired, or 0; one that has leaves. */
+static inline uint32_t pair_find(pair *self, uintptr_t key) {
+    const uint32_t index = find(&self->lru, key);
+    if (index != 0 && bb_lru_has_expired(&self->lru, index, self->now)) {
+        bb_batch batch;
+        bb_batch_init(&batch);
+        bb_lru_expire_at(&self->lru, index, &batch.items[0]);
+        batch.count = 1;
+        take_batch(self, &batch, 0);
+        return 0;
+    }
+    return index;
+}
+
 /* Returns the status; on failure nothing may have changed. */
 static inline bb_status pair_put(pair *self, uintptr_t key, uint64_t charge) {
     bb_batch batch;
     bb_refusal refusal = {0};
     bb_batch_init(&batch);
     const uintptr_t value = ++self->next_value;
-    const uint32_t index = find(&self->lru, key);
+    const uint32_t index = pair_find(self, key);
+    const bool pinned = index != 0 && bb_lru_is_pinned(&self->lru, index);
     void *old = NULL;
     bb_status status;
     if (index == 0) {
@@ -135,6 +195,7 @@ static inline bb_status pair_put(pair *self, uintptr_t key, uint64_t charge) {
         bb_batch_free(&batch, &self->lru.allocator);
         return status;
     }
+    CHECK(!pinned);
     take_batch(self, &batch, key);
     if (index != 0) {
         const uint32_t at = model_find(&self->model, key);
@@ -142,25 +203,30 @@ static inline bb_status pair_put(pair *self, uintptr_t key, uint64_t charge) {
         model_remove(&self->model, at);
     }
     CHECK(self->model.count < MODEL_KEYS);
-    self->model.entries[self->model.count++] = (model_entry){key, value, charge};
+    self->model.entries[self->model.count++] =
+        (model_entry){key, value, charge, BB_NEVER, BB_NEVER, BB_NEVER, 0};
+    bb_lru_schedule(&self->lru, bb_lru_newest(&self->lru), self->now, BB_NEVER, BB_NEVER);
     return BB_OK;
 }
 
 static inline void pair_get(pair *self, uintptr_t key) {
-    const uint32_t index = find(&self->lru, key);
+    const uint32_t index = pair_find(self, key);
     const uint32_t at = model_find(&self->model, key);
     CHECK((index != 0) == (at < self->model.count));
     if (index != 0) {
-        const model_entry entry = self->model.entries[at];
+        model_entry entry = self->model.entries[at];
+        const uint64_t unused = model_after(self->now, entry.idle);
+        entry.deadline = entry.expires < unused ? entry.expires : unused;
         bb_lru_promote(&self->lru, index);
+        bb_lru_renew(&self->lru, index, self->now);
         model_remove(&self->model, at);
         self->model.entries[self->model.count++] = entry;
     }
 }
 
 static inline void pair_delete(pair *self, uintptr_t key) {
-    const uint32_t index = find(&self->lru, key);
-    if (index != 0) {
+    const uint32_t index = pair_find(self, key);
+    if (index != 0 && !bb_lru_is_pinned(&self->lru, index)) {
         bb_removed removed;
         const uint32_t at = model_find(&self->model, key);
         bb_lru_remove(&self->lru, index, BB_DELETED, &removed);
@@ -177,7 +243,7 @@ static inline void pair_trim(pair *self, uint64_t target) {
         done = bb_lru_trim(&self->lru, target, BB_TRIMMED, &batch);
         take_batch(self, &batch, 0);
     } while (!done);
-    CHECK(self->lru.budget.total <= target);
+    CHECK(self->lru.budget.total <= target || self->lru.pins.count == self->lru.count);
 }
 
 static inline void pair_limit(pair *self, uint64_t limit, uint32_t max_count) {
@@ -185,7 +251,8 @@ static inline void pair_limit(pair *self, uint64_t limit, uint32_t max_count) {
     bb_batch_init(&batch);
     const uint32_t count = self->lru.count;
     const bb_status status = bb_lru_limit(&self->lru, limit, max_count, &batch);
-    CHECK(status == BB_OK || (status == BB_NO_MEMORY && self->lru.count == count));
+    CHECK(status == BB_OK ||
+          ((status == BB_NO_MEMORY || status == BB_PINNED) && self->lru.count == count));
     take_batch(self, &batch, 0);
 }
 
@@ -198,8 +265,12 @@ static inline void pair_copy(pair *self) {
     copy.ledger.fail_in = self->ledger.fail_in;
     const bb_status status = bb_lru_copy(&self->lru, &copy.lru, &refusal);
     CHECK(status == BB_OK || status == BB_NO_MEMORY);
+    copy.now = self->now;
     if (status == BB_OK) {
         copy.model = self->model;
+    }
+    for (uint32_t at = 0; at < copy.model.count; at++) {
+        copy.model.entries[at].pins = 0;
     }
     check_same(&copy);
     pair_close(&copy);

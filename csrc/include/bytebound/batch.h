@@ -31,6 +31,7 @@ typedef enum bb_reason {
     BB_ITEMS,    /* the own bound on entries */
     BB_BUDGET,   /* a budget above */
     BB_TRIMMED,  /* memory was asked back */
+    BB_EXPIRED,  /* its time was up */
     BB_REPLACED, /* the rest are the user's doing */
     BB_DELETED,
     BB_CLEARED,
@@ -64,6 +65,9 @@ static inline void bb_batch_init(bb_batch *self) {
 
 /* False without memory; then nothing has changed. */
 bool bb_batch_push(bb_batch *self, const bb_allocator *allocator, bb_removed removed);
+
+/* Takes the memory for `count` more. False without memory; then nothing has changed. */
+bool bb_batch_reserve(bb_batch *self, const bb_allocator *allocator, uint32_t count);
 
 /* Empties it too. `allocator`: the one it was filled with. */
 void bb_batch_free(bb_batch *self, const bb_allocator *allocator);

@@ -24,7 +24,8 @@
  * reads an entry only when it is almost surely the right one, and closing a gap
  * knows how far each slot is from home without reading entries at all. Links lie apart from entries because a promotion
  * touches three other links but no other entry. A further column for each entry
- * is a further array by the same index: under a budget, `uses`, 8 bytes each, when it was used.
+ * is a further array by the same index, and is there only where it is used: under a
+ * budget, `uses` says when each was used.
  *
  * Sharing: after bb_lru_share, entries may be made of parts that they share (see
  * parts.h), and a further column has each entry's list of them. `payload` is then
@@ -32,9 +33,17 @@
  * releases depends on who else holds its parts: evictions are planned by letting go of
  * one entry after the other, and taken back if the budget refuses in the end.
  *
- * Bytes: 40 an entry, 56 where parts are shared, plus 4 * 2^b / count for slots (8 to 16), plus the
- * slack of growing by an eighth, plus 8 under a budget. All of it is `overhead`; with `charge_overhead` it is
- * charged to the budget like any payload, before it is taken.
+ * Expiry: entries that are given times have a timer (wheel.h) in a further column, and another for
+ * those that expire when they are left unused. Using such an entry writes its new deadline down;
+ * the timer is moved when its old one has come. An entry that has expired stays in the arrays, and in
+ * the totals, until it is found, or taken out some at a time; the caller never shows it.
+ *
+ * Pins: a pinned entry is never evicted and never expires; the caller does not remove it. How often
+ * each is pinned is in a table of its own (pins.h), by key.
+ *
+ * Bytes: 40 an entry, 16 each for parts, timers and times unused, 8 for times of use, and
+ * 4 * 2^b / count for slots (8 to 16), plus the slack of growing by an eighth. All of it is
+ * `overhead`; with `charge_overhead` it is charged to the budget like any payload, before it is taken.
  *
  * Complexity: find, promote, insert, replace and remove O(1); growing and
  * shrinking O(n), amortised; validate O(n).
@@ -52,7 +61,9 @@
  *   - an entry was used no later than those newer than it;
  *   - index < 2^b for every index in use, so slots need no more than b bits;
  *   - `version` changes whenever an entry enters, leaves or moves to another
- *     index; it stays when entries are promoted or replaced.
+ *     index; it stays when entries are promoted or replaced;
+ *   - each entry whose deadline may come is listed in the wheel, unless it is pinned;
+ *   - the pinned entries are those whose keys are in the table of pins.
  *
  * Threads: none here. The caller holds one lock around each call.
  */
@@ -63,17 +74,20 @@
 #include "bytebound/batch.h"
 #include "bytebound/budget.h"
 #include "bytebound/parts.h"
+#include "bytebound/pins.h"
 #include "bytebound/scramble.h"
+#include "bytebound/wheel.h"
 
-/* Set in an entry's charge when the size was given, not measured. */
+/* Set in an entry's charge when the size was given, not measured; while it is pinned. */
 #define BB_LRU_GIVEN ((uint64_t)1 << 63)
+#define BB_LRU_PINNED ((uint64_t)1 << 62)
 #define BB_LRU_CHARGE_MAX (((uint64_t)1 << 62) - 1)
 
 typedef struct bb_lru_entry {
     void *key;
     void *value;
     uint64_t hash;
-    uint64_t charge; /* with BB_LRU_GIVEN */
+    uint64_t charge; /* with BB_LRU_GIVEN and BB_LRU_PINNED */
 } bb_lru_entry;
 
 typedef struct bb_lru_link {
@@ -81,11 +95,31 @@ typedef struct bb_lru_link {
     uint32_t newer;
 } bb_lru_link;
 
+/* The columns that a structure has beside entries and links, as bits. */
+enum {
+    BB_LRU_PARTS = 1,
+    BB_LRU_TIMERS = 2,
+    BB_LRU_IDLES = 4, /* not without timers */
+    BB_LRU_USES = 8,  /* under a budget */
+};
+
 /* What entries share. It is there while there are arrays. */
 typedef struct bb_lru_sharing {
     bb_parts parts;
     bb_parts_list *lists; /* of each index */
 } bb_lru_sharing;
+
+/* What an entry's next use makes of its deadline. */
+typedef struct bb_lru_idle {
+    uint64_t idle;    /* how long it may be left unused, or BB_NEVER */
+    uint64_t expires; /* when its time is up however it is used */
+} bb_lru_idle;
+
+/* When entries expire. It is there while there are arrays. */
+typedef struct bb_lru_expiry {
+    bb_wheel wheel; /* its timers: the column */
+    bb_lru_idle *idles;
+} bb_lru_expiry;
 
 typedef struct bb_lru_cursor bb_lru_cursor;
 
@@ -105,6 +139,7 @@ typedef struct bb_lru {
     uint32_t slot_bits; /* 2^slot_bits slots; 0: none allocated yet */
     uint32_t count;
     bb_lru_cursor *cursors; /* those that follow the live order */
+    bb_lru_expiry *expiry;  /* NULL without arrays, or if nothing expires */
     uint64_t version;
     bb_lru_counters counters;
 
@@ -113,11 +148,15 @@ typedef struct bb_lru {
     uint32_t free;     /* freed indices, chained by links[].newer */
     uint32_t max_count;
     bool charge_overhead;
-    bool strayed; /* some slot may be further from home than 5 bits tell */
-    bool shares;  /* entries may be made of parts */
+    bool strayed;    /* some slot may be further from home than 5 bits tell */
+    bool has_extras; /* some entry may have a timer or be pinned */
+    uint32_t columns;
     uint64_t payload;
     uint64_t overhead;
     uint64_t least_overhead; /* the arrays of a single entry */
+    uint64_t quiet;          /* changes of `version` that do not concern cursors */
+    bb_lru_cursor *settled;  /* those that have kept their order */
+    bb_pins pins;            /* of keys */
     bb_lru_sharing *sharing; /* NULL without arrays, or if nothing is shared */
     uint64_t *uses;          /* when each index was used last; NULL without arrays or a parent */
     uint64_t yields_until;   /* see "under a budget of several" */
@@ -130,8 +169,8 @@ typedef struct bb_lru {
 struct bb_lru_cursor {
     bb_lru_cursor *next;
     bb_lru_cursor **link; /* what points here; NULL: not registered */
-    uint64_t version;
-    uint32_t position; /* next index to visit in the live order, 0 at the end */
+    uint64_t changes;     /* how often entries had entered or left when it was opened */
+    uint32_t position;    /* next index to visit in the live order, 0 at the end */
     bool newest_first;
     bool out_of_memory;
     bool kept; /* follow `order` from now on */
@@ -202,6 +241,9 @@ static inline uint32_t bb_lru_first(const bb_lru *self, uint64_t hash, bb_lru_pr
     return bb_lru_next(self, probe);
 }
 
+/* The index of the entry that has this very key, or 0. */
+uint32_t bb_lru_index_of(const bb_lru *self, const void *key, uint64_t hash);
+
 /* ---- recency ---- */
 
 static inline uint32_t bb_lru_oldest(const bb_lru *self) {
@@ -215,6 +257,11 @@ static inline uint32_t bb_lru_newest(const bb_lru *self) {
 /* 0 after the newest. */
 static inline uint32_t bb_lru_newer(const bb_lru *self, uint32_t index) {
     return self->links[index].newer;
+}
+
+/* 0 before the oldest. */
+static inline uint32_t bb_lru_older(const bb_lru *self, uint32_t index) {
+    return self->links[index].older;
 }
 
 /* Keeps the old order for every cursor that still follows the live one. */
@@ -247,7 +294,7 @@ static inline void bb_lru_promote(bb_lru *self, uint32_t index) {
 /* ---- changing ---- */
 
 static inline uint64_t bb_lru_charge(const bb_lru_entry *entry) {
-    return entry->charge & ~BB_LRU_GIVEN;
+    return entry->charge & BB_LRU_CHARGE_MAX;
 }
 
 /* The structure's own bytes when it holds `count` entries and no slack; what
@@ -260,14 +307,15 @@ bool bb_lru_could_fit(const bb_lru *self, uint64_t charge);
 /*
  * Adds an entry as the newest; the caller made sure its key is not there.
  * Evicts the oldest entries into *batch (initialised by bb_batch_init) as
- * the bounds need. BB_TOO_LARGE, BB_OVER_BUDGET (see *refusal), BB_NO_MEMORY,
+ * the bounds need. BB_TOO_LARGE, BB_OVER_BUDGET (see *refusal), BB_PINNED, BB_NO_MEMORY,
  * BB_TOO_MANY: nothing has changed.
  */
 bb_status bb_lru_insert(bb_lru *self, void *key, void *value, uint64_t hash, uint64_t charge,
                         bb_batch *batch, bb_refusal *refusal);
 
 /* Gives an entry another value and charge and makes it the newest; evicts
- * others as needed. *old gets the value that left. Fails as bb_lru_insert. */
+ * others as needed. *old gets the value that left. Fails as bb_lru_insert, and with BB_PINNED
+ * also if that would be another value of a pinned entry. */
 bb_status bb_lru_replace(bb_lru *self, uint32_t index, void *value, uint64_t charge,
                          bb_batch *batch, bb_refusal *refusal, void **old);
 
@@ -302,12 +350,12 @@ uint64_t bb_lru_shared_overhead_for(const bb_lru *self, size_t parts);
  * same bound. Fails as bb_lru_insert. */
 bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal);
 
-/* Takes an entry out. */
+/* Takes an entry out that is not pinned. */
 void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_removed *removed);
 
 /* Evicts up to the batch's inline capacity of oldest entries and then gives
  * slack back, until the charged total is at most `target`. True if it is, or
- * nothing is left; false: drop the batch and call again. Takes no memory. */
+ * nothing is left that may leave; false: drop the batch and call again. Takes no memory. */
 bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_batch *batch);
 
 /* ---- under a budget of several ----
@@ -327,15 +375,84 @@ uint64_t bb_lru_reclaim(bb_lru *self, uint64_t need, uint64_t until, uint64_t sp
                         bb_batch *batch);
 
 /* Sets both bounds and evicts what no longer fits, in one step, so that nobody
- * can refill meanwhile. BB_NO_MEMORY: nothing has changed. */
+ * can refill meanwhile. BB_NO_MEMORY, BB_PINNED: nothing has changed. */
 bb_status bb_lru_limit(bb_lru *self, uint64_t limit, uint32_t max_count, bb_batch *batch);
+
+/* ---- expiry: instants are what the caller's clock counts from 0 on, BB_NEVER: none ---- */
+
+/* Sees to it that entries can be given times: `columns` are BB_LRU_TIMERS, and BB_LRU_IDLES for
+ * those left unused. Evicts the oldest entries if there are arrays already and the budget has no
+ * room for more. Fails as an insert of `charge` would that needs them. */
+bb_status bb_lru_keep_times(bb_lru *self, uint32_t columns, uint64_t charge, bb_batch *batch,
+                            bb_refusal *refusal);
+
+/* Lets an entry expire `ttl` after now, and `idle` after its last use; BB_NEVER: not so. The
+ * columns for it are kept; without them both must be BB_NEVER. */
+void bb_lru_schedule(bb_lru *self, uint32_t index, uint64_t now, uint64_t ttl, uint64_t idle);
+
+/* The deadline of an entry while no time passes; a pinned one has none until it is let go. */
+static inline uint64_t bb_lru_deadline(const bb_lru *self, uint32_t index) {
+    if (self->expiry == NULL || (self->entries[index].charge & BB_LRU_PINNED) != 0) {
+        return BB_NEVER;
+    }
+    return self->expiry->wheel.timers[index].deadline;
+}
+
+/* A clock that goes back is held where it has been. */
+static inline bool bb_lru_has_expired(const bb_lru *self, uint32_t index, uint64_t now) {
+    const uint64_t deadline = bb_lru_deadline(self, index);
+    return deadline <= now || (deadline != BB_NEVER && deadline <= self->expiry->wheel.now);
+}
+
+/* Puts off the deadline of an entry that is used and may not be left unused. */
+void bb_lru_renew(bb_lru *self, uint32_t index, uint64_t now);
+
+/* How long until an entry expires that has not, pinned or not; or BB_NEVER. */
+uint64_t bb_lru_time_left(const bb_lru *self, uint32_t index, uint64_t now);
+
+/* What bb_lru_schedule would have to be told now: how long an entry has left however it is used,
+ * and unused. */
+void bb_lru_times_left(const bb_lru *self, uint32_t index, uint64_t now, uint64_t *ttl,
+                       uint64_t *idle);
+
+/* Entries that have not expired. What has is not moved. */
+uint32_t bb_lru_live_count(bb_lru *self, uint64_t now);
+
+/* Takes out an entry that has expired. Cursors go on. */
+void bb_lru_expire_at(bb_lru *self, uint32_t index, bb_removed *removed);
+
+/* Takes out what has expired, up to `most` entries. True if nothing is left of it; false: drop
+ * the batch and call again. Cursors go on. */
+bool bb_lru_expire(bb_lru *self, uint64_t now, uint32_t most, bb_batch *batch);
+
+/* What a write does for it: takes out a few, and more if an entry of `charge` has no room. */
+void bb_lru_expire_some(bb_lru *self, uint64_t now, uint64_t charge, bb_batch *batch);
+
+/* Takes what has expired out of a copy whose entries nobody holds yet. */
+void bb_lru_forget_expired(bb_lru *copy, uint64_t now);
+
+/* ---- pins: an entry stays while there is one ---- */
+
+/* Fails as bb_lru_recharge, for the memory of the pins. The entry may have another index
+ * afterwards. */
+bb_status bb_lru_pin(bb_lru *self, uint32_t index, bb_batch *batch, bb_refusal *refusal);
+
+/* Takes one pin of the entry of this very key away, if there is one. */
+void bb_lru_unpin(bb_lru *self, void *key, uint64_t hash);
+
+static inline bool bb_lru_is_pinned(const bb_lru *self, uint32_t index) {
+    return (self->entries[index].charge & BB_LRU_PINNED) != 0;
+}
+
+/* The payload that would be released if every pinned entry left. O(pinned entries). */
+uint64_t bb_lru_pinned_payload(bb_lru *self);
 
 /* ---- iterating ---- */
 
 void bb_lru_cursor_open(bb_lru *self, bb_lru_cursor *cursor, bool newest_first);
 
 /* *index = the next entry, or 0 at the end. BB_CHANGED: an entry entered or
- * left; BB_NO_MEMORY: a promotion could not keep the order. */
+ * left, other than by expiry; BB_NO_MEMORY: a promotion could not keep the order. */
 bb_status bb_lru_cursor_next(bb_lru *self, bb_lru_cursor *cursor, uint32_t *index);
 
 /* May be called more than once. */

@@ -19,7 +19,7 @@ typedef enum bb_status {
     BB_FULL = -6,         /* no room at the moment, and this operation does not evict */
     BB_EMPTY = -7,        /* nothing to take at the moment */
     BB_SHUT = -8,         /* the queue was shut down */
-    BB_PINNED = -9,       /* somebody looks at memory that would be overwritten */
+    BB_PINNED = -9,       /* what somebody uses would have to leave or be overwritten */
     BB_UNSUPPORTED = -10, /* the platform cannot do it */
 } bb_status;
 

@@ -5,12 +5,12 @@
  * many there are. Timers are named by the index of the column that their owner keeps
  * beside its other columns; the wheel itself has a fixed size and takes no memory.
  *
- * Layout: a deadline is a number of 52 bits, read as 13 digits of 4 bits. A timer is
+ * Layout: a deadline is a number of 56 bits, read as 14 digits of 4 bits. A timer is
  * listed at the level of the highest digit in which its deadline differs from `now`,
  * in the slot of that digit. So all timers of a level are due before any of a higher
  * one, in the order of their slots, and a slot's span begins where its digit does.
  *
- *   level 12   [ ][ ][ ][x] ... [ ]     first[level][digit] ──▶ timer ⇄ timer ⇄ ...
+ *   level 13   [ ][ ][ ][x] ... [ ]     first[level][digit] ──▶ timer ⇄ timer ⇄ ...
  *     ...
  *   level 1    [ ][x][ ][ ] ... [x]     filled[level]: bit = slot is not empty
  *   level 0    [ ][ ][x][ ] ... [ ]
@@ -26,7 +26,7 @@
  * move for each time that it would have been due.
  *
  * Complexity: add, remove, put off, move O(1); advance O(1) for each slot entered and each timer
- * moved; a timer is moved down at most once a level, 13 times, in its life.
+ * moved; a timer is moved down at most once a level, 14 times, in its life.
  *
  * Threads: none here.
  *
@@ -45,7 +45,7 @@
 
 #define BB_WHEEL_BITS 4
 #define BB_WHEEL_SLOTS (1u << BB_WHEEL_BITS)
-#define BB_WHEEL_LEVELS 13u
+#define BB_WHEEL_LEVELS 14u
 #define BB_WHEEL_DRAINING (BB_WHEEL_LEVELS * BB_WHEEL_SLOTS)
 #define BB_WHEEL_DUE (BB_WHEEL_DRAINING + 1)
 #define BB_WHEEL_LISTS (BB_WHEEL_DUE + 1)

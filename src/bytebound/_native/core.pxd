@@ -35,6 +35,7 @@ cdef extern from "bytebound/batch.h" nogil:
         BB_ITEMS
         BB_BUDGET
         BB_TRIMMED
+        BB_EXPIRED
         BB_REPLACED
         BB_DELETED
         BB_CLEARED
@@ -109,7 +110,7 @@ cdef extern from "bytebound/lru.h" nogil:
         uint64_t hits
         uint64_t misses
         uint64_t inserts
-        uint64_t left[7]
+        uint64_t left[<int> BB_REASON_COUNT]
 
     ctypedef struct bb_lru:
         bb_lru_entry *entries

@@ -1,0 +1,88 @@
+/* What lru_model.h does not do to an LRU: times and pins. */
+#ifndef BYTEBOUND_TEST_TIMED_MODEL_H
+#define BYTEBOUND_TEST_TIMED_MODEL_H
+
+#include "lru_model.h"
+
+/* As a write does: what has expired goes first, some of it. */
+static inline void pair_expire_some(pair *self, uint64_t charge) {
+    bb_batch batch;
+    bb_batch_init(&batch);
+    bb_lru_expire_some(&self->lru, self->now, charge, &batch);
+    take_batch(self, &batch, 0);
+}
+
+static inline bb_status pair_put_for(pair *self, uintptr_t key, uint64_t charge, uint64_t ttl,
+                                     uint64_t idle) {
+    bb_batch batch;
+    bb_refusal refusal;
+    bb_batch_init(&batch);
+    const uint32_t columns = idle != BB_NEVER  ? BB_LRU_TIMERS | BB_LRU_IDLES
+                             : ttl != BB_NEVER ? BB_LRU_TIMERS
+                                               : 0;
+    const uint32_t count = self->lru.count;
+    bb_status status = bb_lru_keep_times(&self->lru, columns, charge, &batch, &refusal);
+    CHECK(status == BB_OK || (batch.count == 0 && self->lru.count == count));
+    take_batch(self, &batch, 0);
+    if (status != BB_OK) {
+        return status;
+    }
+    pair_expire_some(self, charge);
+    status = pair_put(self, key, charge);
+    if (status == BB_OK) {
+        bb_lru_schedule(&self->lru, bb_lru_newest(&self->lru), self->now, ttl, idle);
+        model_schedule(self, self->model.count - 1, ttl, idle);
+    }
+    return status;
+}
+
+/* Lets one leave after the other, or counts only. */
+static inline void pair_expire(pair *self, uint32_t most) {
+    uint32_t live = 0;
+    for (uint32_t at = 0; at < self->model.count; at++) {
+        live += !model_has_expired(&self->model.entries[at], self->now);
+    }
+    CHECK(bb_lru_live_count(&self->lru, self->now) == live);
+    for (bool done = most == 0; !done;) {
+        bb_batch batch;
+        bb_batch_init(&batch);
+        done = bb_lru_expire(&self->lru, self->now, most, &batch);
+        CHECK(done || batch.count != 0);
+        take_batch(self, &batch, 0);
+    }
+    CHECK(most == 0 || self->lru.count == live);
+}
+
+static inline void pair_pin(pair *self, uintptr_t key) {
+    bb_batch batch;
+    bb_refusal refusal;
+    bb_batch_init(&batch);
+    const uint32_t index = pair_find(self, key);
+    if (index != 0) {
+        const bb_status status = bb_lru_pin(&self->lru, index, &batch, &refusal);
+        CHECK(status == BB_OK || batch.count == 0);
+        take_batch(self, &batch, key);
+        if (status == BB_OK) {
+            self->model.entries[model_find(&self->model, key)].pins++;
+        }
+    }
+}
+
+static inline void pair_unpin(pair *self, uintptr_t key) {
+    const uint32_t at = model_find(&self->model, key);
+    if (at < self->model.count && self->model.entries[at].pins != 0) {
+        bb_lru_unpin(&self->lru, (void *)key, hash_of(key));
+        self->model.entries[at].pins--;
+    }
+}
+
+static inline void check_pinned(pair *self) {
+    uint64_t payload = 0;
+    for (uint32_t at = 0; at < self->model.count; at++) {
+        payload += self->model.entries[at].pins != 0 ? self->model.entries[at].charge : 0;
+    }
+    CHECK(bb_lru_pinned_payload(&self->lru) == payload);
+    CHECK(self->lru.budget.total <= self->lru.budget.limit);
+}
+
+#endif
