@@ -20,7 +20,7 @@ def cache() -> AnyCache:
 
 # ---- stats ----
 
-NONE = dict.fromkeys(("size", "items", "budget", "trimmed", "replaced", "deleted", "cleared"), 0)
+NONE = dict.fromkeys(("size", "items", "budget", "trimmed", "expired", "replaced", "deleted", "cleared"), 0)
 
 LOOKUPS: dict[str, tuple[Any, int, int]] = {
     "cache[key]": (lambda cache: cache["a"], 1, 0),
@@ -103,6 +103,7 @@ def test_every_reason_is_counted() -> None:
         "items": 1,
         "budget": 1,
         "trimmed": 1,
+        "expired": 0,
         "replaced": 2,
         "deleted": 1,
         "cleared": 1,
