@@ -37,22 +37,55 @@ __all__ = [
     "CacheStats",
     "ClassStats",
     "EntryTooLargeError",
+    "Governor",
+    "GovernorStats",
     "LRUCache",
+    "Limit",
     "MemoryBlock",
     "MemoryPool",
     "PoolExhaustedError",
     "PoolStats",
     "QueueStats",
+    "Relief",
     "RingBuffer",
     "RingStats",
     "ShutDown",
     "SizeTracker",
     "get_include",
+    "memory_limit",
     "register_sizer",
     "sizeof",
 ]
+
+# Loaded when first asked for: these want psutil and threads, which a container does not.
+TYPE_CHECKING = False  # as in typing, which takes long to import
+if TYPE_CHECKING:
+    from bytebound.pressure import Governor, GovernorStats, Relief
+    from bytebound.system import Limit, memory_limit
+
+_LATER = {
+    "Governor": "bytebound.pressure",
+    "GovernorStats": "bytebound.pressure",
+    "Limit": "bytebound.system",
+    "Relief": "bytebound.pressure",
+    "memory_limit": "bytebound.system",
+}
 
 
 def get_include() -> str:
     """Return the folder of the C headers, for extensions that allocate from a `MemoryPool`."""
     return f"{__path__[0]}/include"
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_LATER[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
