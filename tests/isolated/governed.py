@@ -1,0 +1,65 @@
+"""A load for which the process has not memory enough, with a governor and without.
+
+Arguments: "governed" or "ungoverned"; how many times the limit passes through the cache; the limit
+in bytes that the process sets itself as RLIMIT_AS, or 0 if whoever started it set one. The budget
+allows eight times the limit, and beside it the load keeps what grows to a quarter of the limit.
+Prints what happened as JSON.
+"""
+
+import json
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from hashlib import sha256
+from time import sleep
+from typing import Any
+
+from bytebound import Governor, LRUCache, memory_limit
+
+# A load that never waits fills such a limit within 0.2 s; this one waits after so many bytes.
+BYTES_A_WAIT = 2**18
+WAIT_SECONDS = 0.001
+
+
+def messages() -> Iterator[dict[str, Any]]:
+    """Yield nested messages of about 1 to 32 KiB, each a new one."""
+    number = 0
+    while True:
+        result = f"result {number} of a tool, which can be asked for again: "
+        yield {
+            "role": "tool",
+            "content": result * (number * 7919 % 600),
+            "parts": [f"{number}.{part}" for part in range(16)],
+        }
+        number += 1
+
+
+def main(mode: str, times: int, limit: int) -> None:
+    if limit:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    limit = memory_limit().nbytes
+    budget = LRUCache[bytes, dict[str, Any]](8 * limit)
+    governor = Governor(budget, interval=0.25) if mode == "governed" else None
+    log: list[bytes] = []
+    passed = logged = waits = 0
+    with governor or nullcontext():
+        for message in messages():
+            line = json.dumps(message).encode()
+            passed += len(line)
+            budget[sha256(line).digest()] = message
+            if logged * times * 4 < passed:
+                log.append(line)
+                logged += len(line)
+            if waits * BYTES_A_WAIT < passed:
+                waits += 1
+                sleep(WAIT_SECONDS)
+            if passed > times * limit:
+                break
+    found = {"limit": limit, "passed": passed, "logged": logged, "kept": budget.nbytes}
+    if governor is not None:
+        found |= governor.stats()._asdict() | {"source": governor.source}
+    print(json.dumps(found))
+
+
+main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
