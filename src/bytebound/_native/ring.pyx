@@ -154,7 +154,7 @@ cdef bint forwards(bb_part *part, Py_ssize_t count) noexcept:
     """Make a part of so many items go from left to right; whether it did already."""
     if part.step > 0:
         return True
-    part.start += (count - 1) * part.step if count != 0 else 0
+    part.start = part.start + (count - 1) * part.step if count != 0 else 0
     part.step = -part.step
     return False
 
