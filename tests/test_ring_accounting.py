@@ -164,8 +164,9 @@ def test_an_item_that_could_never_fit_changes_nothing() -> None:
         ring[0] = bytes(1000)
     assert (ring.stats(), list(ring)) == before
     assert left == []
-    largest = 1000 - SLOT - sizeof(b"")
-    ring.append(bytes(largest - 33))
+    largest = bytes(1000 - SLOT - (sizeof(bytes(2)) - 2))
+    ring.append(largest)
+    assert (list(ring), ring.nbytes) == ([largest], 1000)
     with pytest.raises(EntryTooLargeError, match="at least"):
         ring.append([bytes(500), bytes(600)])
 

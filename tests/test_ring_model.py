@@ -69,7 +69,7 @@ class AgainstDeque(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["extend", "extendleft", "__iadd__"]))
     def with_itself(self, name: str) -> None:
         if self.deque.maxlen is not None or len(self.deque) < 100:
-            self.both(lambda it: [getattr(it, name)(it)] and None)
+            self.both(lambda it: list(getattr(it, name)(it) or it))
 
     @rule(steps=st.integers(-40, 40))
     def rotate(self, steps: int) -> None:
@@ -92,7 +92,7 @@ class AgainstDeque(RuleBasedStateMachine):
     @rule(times=st.integers(-1, 3))
     def repeat(self, times: int) -> None:
         if len(self.deque) * times < 200:
-            self.both(lambda it: [it.__imul__(times)] and None)
+            self.both(lambda it: list(it.__imul__(times)))
         assert list(self.ring * times)[:50] == list(self.deque * times)[:50]
 
     @rule(start=indices | st.none(), stop=indices | st.none(), step=st.integers(-3, 3))

@@ -70,11 +70,6 @@ from bytebound._native.container import Audit
 from bytebound._native.units import parse_size
 
 
-cdef extern from "Python.h":
-    PyObject *PyList_New(Py_ssize_t size) except NULL
-    void PyList_SET_ITEM(PyObject *list, Py_ssize_t index, PyObject *item)
-
-
 class RingStats(namedtuple("RingStats", (
     "inserts", "replacements", "evictions", "items", "max_items",
     "nbytes", "payload_nbytes", "overhead_nbytes", "peak_nbytes", "max_bytes",
@@ -473,17 +468,16 @@ cdef class RingBase(BoundedContainer):
 
     cdef list listed(self, bb_part part):
         cdef bb_ring copy
-        cdef PyObject *result
         cdef uint32_t i
         self.snapshot(part, &copy)
         try:
-            result = PyList_New(copy.count)
+            # Made at its full length, it would crash 3.13 without GIL where memory fails.
+            result = []
             for i in range(copy.count):
-                PyList_SET_ITEM(result, i, bb_item_at(&copy, i))
-            copy.count = 0  # the list has the references
+                result.append(<object> bb_item_at(&copy, i))
         finally:
             bb_drop_items(&copy)
-        return bb_steal(result)
+        return result
 
     cdef RingBase sliced(self, bb_part part):
         cdef RingBase other
