@@ -270,12 +270,8 @@ def test_stats_count_what_entered_and_left() -> None:
     ring.pop()
     stats = ring.stats()
     assert (stats.inserts, stats.replacements, stats.items, stats.max_items) == (5, 1, 2, 3)
-    assert stats.evictions == {
-        **dict.fromkeys(["size", "budget", "trimmed", "cleared"], 0),
-        "items": 2,
-        "replaced": 1,
-        "deleted": 1,
-    }
+    evictions = {reason: count for reason, count in stats.evictions.items() if count}
+    assert evictions == {"items": 2, "replaced": 1, "deleted": 1}
     assert stats.max_bytes is None
     assert type(stats).__name__ == "RingStats"
     ring.reset_stats()
