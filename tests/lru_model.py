@@ -90,14 +90,6 @@ class Model:
 
     # ---- making room ----
 
-    def lacks(self, charge: int, items: int) -> str | None:
-        """Which bound would be passed by so many bytes and items more, if any."""
-        if self.max_items is not None and len(self.entries) + items > self.max_items:
-            return "items"
-        if self.payload + charge > self.max_bytes:
-            return "size"
-        return "budget" if self.budget_lacks(self.payload + charge) else None
-
     def budget_lacks(self, payload: int) -> bool:
         return self.budget_bytes is not None and self.others_bytes + payload > self.budget_bytes
 
@@ -109,11 +101,49 @@ class Model:
 
     def make_room(self, key: Any, charge: int, items: int) -> None:
         """Let the oldest entries leave, all but one, for so many bytes and items more."""
-        if self.exact:
-            while (reason := self.lacks(charge, items)) is not None:
-                self.leave(self.oldest_but(key), reason)
-        else:
+        if not self.exact:
             self.follow(key, BOUNDS)
+            return
+        self.make_room_for(key, charge, items, protected=key)
+
+    def make_room_for(self, key: Any, charge: int, items: int, protected: Any) -> None:
+        """Let the oldest leave; for the budget all but the protected one, till `key` is gone."""
+        while True:
+            plan = self.plan_for_own_bounds(key, charge, items)
+            released = sum(self.entries[other].size for other, _ in plan)
+            lacking = self.lacking(charge - released)
+            if lacking <= 0:
+                break
+            self.give_back(lacking, protected)
+            if not items and key not in self.entries:
+                return
+        for other, reason in plan:
+            self.leave(other, reason)
+
+    def plan_for_own_bounds(self, key: Any, charge: int, items: int) -> list[tuple[Any, str]]:
+        """Say who would have to leave, all but one key, if there were no budget."""
+        plan: list[tuple[Any, str]] = []
+        payload, count = self.payload + charge, len(self.entries) + items
+        for other, entry in self.entries.items():
+            too_many = self.max_items is not None and count > self.max_items
+            if not too_many and payload <= self.max_bytes:
+                break
+            if other is not key and other != key:
+                plan.append((other, "items" if too_many else "size"))
+                payload, count = payload - entry.size, count - 1
+        return plan
+
+    def lacking(self, charge: int) -> int:
+        """Return by how much so many bytes more would pass the budget."""
+        if self.budget_bytes is None:
+            return 0
+        return self.others_bytes + self.payload + charge - self.budget_bytes
+
+    def give_back(self, need: int, kept: Any = NO_KEY) -> None:
+        """Let the oldest leave, all but one, until the budget has so many bytes more."""
+        freed = 0
+        while freed < need:
+            freed += self.leave(self.oldest_but(kept), "budget").size
 
     def follow(self, key: Any, reasons: tuple[str, ...]) -> None:
         """Let those leave that the cache reported next, if they are the oldest."""
@@ -157,7 +187,10 @@ class Model:
         if self.budget_lacks(size):
             self.leave(key, "budget")
             return 0
-        self.make_room(key, size - entry.size, 0)
+        # Nobody protects an entry that is only measured: it may be what gives back.
+        self.make_room_for(key, size - entry.size, 0, protected=NO_KEY)
+        if key not in self.entries:
+            return 0
         entry.size, entry.given = size, False
         return size
 

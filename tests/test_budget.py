@@ -138,8 +138,10 @@ def test_a_parent_lives_as_long_as_what_is_below() -> None:
 
 def test_a_long_chain_of_parents_works_and_dies() -> None:
     budget = root = Budget(10)
-    for _ in range(1000):
+    for _ in range(99):
         budget = Budget(1000, parent=budget)
+    with pytest.raises(ValueError, match="nested 100 deep"):
+        Budget(1000, parent=budget)
     cache = plain(budget)
     cache.put("key", 1, size=10)
     assert root.nbytes == 10

@@ -22,26 +22,29 @@ def filled(budget: Budget, count: int, size: int, **settings: Any) -> AnyCache:
     return cache
 
 
-def test_a_full_budget_evicts_from_the_cache_that_writes() -> None:
+def test_a_full_budget_evicts_what_was_used_longest_ago_whoever_has_it() -> None:
     budget = Budget(1000)
-    other = filled(budget, 5, 100)
     departures = Departures()
+    other = filled(budget, 5, 100, on_evict=departures)
     cache = filled(budget, 5, 100, on_evict=departures)
+    assert other[1] == 1
+    other.put(0, 0, size=100)
     cache.put("new", 1, size=150)
-    assert departures == [(0, 0, "budget"), (1, 1, "budget")]
-    assert (len(other), list(cache)) == (5, [2, 3, 4, "new"])
+    assert departures == [(2, 2, "budget"), (3, 3, "budget")]
+    assert (list(other), list(cache)) == ([4, 1, 0], [0, 1, 2, 3, 4, "new"])
     assert (budget.nbytes, budget.peak_nbytes) == (950, 1000)
     budget._validate()
 
 
-def test_it_does_not_take_from_others() -> None:
-    budget = Budget(1000)
-    other = filled(budget, 9, 100)
-    cache = filled(budget, 1, 100)
-    with pytest.raises(BudgetExceededError, match="no room for 101 more bytes") as caught:
-        cache.put("new", 1, size=201)
-    assert caught.value.requested == 101
-    assert (list(cache), len(other), budget.nbytes) == ([0], 9, 1000)
+def test_what_cannot_be_given_back_is_not_asked_for() -> None:
+    budget = Budget(1000, name="all")
+    weights = budget.reserve(850, name="weights")
+    cache = filled(budget, 1, 100, name="pages")
+    with pytest.raises(BudgetExceededError, match="no room for 151 more bytes") as caught:
+        cache.put("new", 1, size=151)
+    assert caught.value.requested == 151
+    assert "Budget 'all' 950 of 1,000: Reservation 'weights' 850" in str(caught.value)
+    assert (list(cache), weights.nbytes, budget.nbytes) == ([0], 850, 950)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
@@ -50,7 +53,7 @@ def test_a_refusal_changes_nothing_at_any_level(depth: int, tight: int) -> None:
     levels = [Budget(500 if tight == 0 or depth == 1 else 5000)]
     for number in range(1, depth):
         levels.append(Budget(500 if number == depth - 1 and tight else 5000, parent=levels[-1]))
-    other = filled(levels[-1], 3, 100)
+    other = levels[-1].reserve(300)
     departures = Departures()
     cache = filled(levels[-1], 2, 100, on_evict=departures)
     iterator = iter(cache)
@@ -61,7 +64,7 @@ def test_a_refusal_changes_nothing_at_any_level(depth: int, tight: int) -> None:
     assert ([(level.nbytes, level.peak_nbytes) for level in levels], cache.stats()) == before
     assert list(iterator) == [0, 1]
     assert list(cache.items()) == [(0, 0), (1, 1)]
-    assert (departures, len(other)) == ([], 3)
+    assert (departures, other.nbytes) == ([], 300)
     cache._validate()
     for level in levels:
         level._validate()
@@ -101,19 +104,21 @@ def test_the_nearest_full_level_decides() -> None:
     left, right = Budget(300, parent=root), Budget(900, parent=root)
     first, second = filled(left, 3, 100), filled(right, 7, 100)
     assert root.nbytes == 1000
-    second.put("new", 1, size=100)
-    assert (len(first), len(second), root.nbytes) == (3, 7, 1000)
     first.put("new", 1, size=100)
-    assert (len(first), left.nbytes, right.nbytes, root.nbytes) == (3, 300, 700, 1000)
+    assert (list(first), left.nbytes, right.nbytes, root.nbytes) == ([1, 2, "new"], 300, 700, 1000)
+    second.put("new", 1, size=100)
+    assert (list(first), len(second), root.nbytes) == ([2, "new"], 8, 1000)
 
 
 def test_own_bound_and_budget_each_name_their_reason() -> None:
     departures = Departures()
     cache = filled(Budget(300), 3, 100, max_bytes=450, on_evict=departures)
     cache.put("first", 1, size=100)
-    cache.put("second", 1, size=300)
-    assert departures.reasons == ["budget", "size", "size", "budget"]
-    assert cache.nbytes == 300
+    assert departures.reasons == ["budget"]
+    cache.resize(250)
+    cache.put("second", 1, size=100)
+    assert departures.reasons == ["budget", "size", "size"]
+    assert cache.nbytes == 200
 
 
 def test_structure_is_charged_to_the_budget_too() -> None:
@@ -236,9 +241,12 @@ def test_a_copy_that_does_not_fit_is_refused_and_charges_nothing() -> None:
     cache._validate()
 
 
-def test_merging_evicts_from_the_merged_alone() -> None:
+def test_merging_may_evict_what_is_merged() -> None:
     budget = Budget(500)
-    cache = filled(budget, 2, 100)
-    merged = {"x": 1} | cache
+    cache = filled(budget, 3, 100)
+    merged = dict.fromkeys(range(10, 15), 1) | cache
     assert budget.nbytes == cache.nbytes + merged.nbytes <= 500
-    assert len(cache) == 2
+    assert list(merged)[-3:] == [0, 1, 2]
+    other = plain(budget, sizer=lambda key, value: 100)
+    other.update(merged)
+    assert list(other)[-3:] == [0, 1, 2]

@@ -16,9 +16,9 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from lru_model import Model
+from lru_model import BOUNDS, NO_KEY, Model
 
-from bytebound import Budget, BudgetExceededError, EntryTooLargeError
+from bytebound import Budget, BudgetExceededError, EntryTooLargeError, Reservation
 
 SAME_HASH = 2**61 - 1  # ints this far apart have equal hashes
 NAN = math.nan
@@ -135,7 +135,7 @@ class CacheMachine(RuleBasedStateMachine):
         self.departures = Departures()
         self.root = None if root_bytes is None else Budget(root_bytes)
         self.budget = None if budget_bytes is None else Budget(budget_bytes, parent=self.root)
-        self.neighbour = AnyCache(2**40, charge_overhead=False, budget=self.budget or self.root)
+        self.neighbour: Reservation | None = None
         budgets = [budget for budget in (self.budget, self.root) if budget is not None]
         self.budgets = budgets
         self.cache = AnyCache(
@@ -177,12 +177,12 @@ class CacheMachine(RuleBasedStateMachine):
         assert cache.nbytes == cache.payload_nbytes + overhead
         for budget in self.budgets:
             budget._validate()
-            assert budget.nbytes == cache.nbytes + self.neighbour.nbytes
+            assert budget.nbytes == cache.nbytes + self.reserved()
             assert budget.nbytes <= budget.peak_nbytes <= budget.max_bytes
 
     def attempt(self, operation: Any, *arguments: Any) -> Any:
         """Run an operation; return its result, or the error it raised."""
-        self.model.others_bytes = self.neighbour.nbytes
+        self.model.others_bytes = self.reserved()
         try:
             result = operation(*arguments)
         except (KeyError, EntryTooLargeError, BudgetExceededError) as error:
@@ -402,16 +402,31 @@ class CacheMachine(RuleBasedStateMachine):
         self.finish()
 
     @precondition(lambda self: self.budgets)
-    @rule(key=st.integers(0, 2), size=sizes)
-    def another_takes_room(self, key: int, size: int) -> None:
-        outcome = self.attempt(lambda: self.neighbour.put(key, 1, size=size))
-        assert outcome is True or isinstance(outcome, (BudgetExceededError, bool))
+    @rule(size=sizes)
+    def another_takes_room(self, size: int) -> None:
+        self.another_gives_room()
+        self.model.others_bytes = 0
+        nearest = self.budgets[0]
+        outcome = self.attempt(lambda: nearest.reserve(size))
+        if not isinstance(outcome, Reservation):
+            assert isinstance(outcome, BudgetExceededError)
+            assert self.model.budget_bytes is not None
+            assert size > self.model.budget_bytes
+        else:
+            self.neighbour = outcome
+            if self.model.exact:
+                self.model.give_back(self.model.lacking(size))
+            else:
+                self.model.follow(NO_KEY, BOUNDS)
         self.finish()
 
     @precondition(lambda self: self.budgets)
     @rule()
     def another_gives_room(self) -> None:
-        self.neighbour.clear()
+        self.neighbour = None
+
+    def reserved(self) -> int:
+        return self.neighbour.nbytes if self.neighbour else 0
 
     # ---- copies and records ----
 
@@ -430,7 +445,7 @@ class CacheMachine(RuleBasedStateMachine):
         assert outcome == self.cache
         assert outcome.stats().inserts == 0
         for budget in self.budgets:
-            assert budget.nbytes == total + outcome.nbytes + self.neighbour.nbytes
+            assert budget.nbytes == total + outcome.nbytes + self.reserved()
         outcome._validate()
         if adopt:
             self.cache = outcome
@@ -501,7 +516,7 @@ class CacheMachine(RuleBasedStateMachine):
         if not hasattr(self, "cache"):
             return
         self.cache.clear()
-        self.neighbour.clear()
+        self.neighbour = None
         assert [budget.nbytes for budget in self.budgets] == [0] * len(self.budgets)
 
 

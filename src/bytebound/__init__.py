@@ -1,7 +1,7 @@
 """Bounded data structures that count every byte."""
 
 from bytebound._native.array_ring import ArrayRing, ArrayRingStats
-from bytebound._native.budget import Budget
+from bytebound._native.budget import Budget, Reservation
 from bytebound._native.byte_ring import ByteRing, ByteRingStats
 from bytebound._native.container import Audit
 from bytebound._native.errors import (
@@ -16,6 +16,7 @@ from bytebound._native.pool import ArrayScope, MemoryPool
 from bytebound._native.pool_base import Block, ClassStats, PoolStats
 from bytebound._native.queue import BoundedQueue
 from bytebound._native.queue_base import QueueStats
+from bytebound._native.report import BudgetReport
 from bytebound._native.ring import RingBuffer
 from bytebound._native.ring_base import RingStats
 from bytebound._native.sizing import MemoryBlock, register_sizer, sizeof
@@ -32,6 +33,7 @@ __all__ = [
     "BoundedQueue",
     "Budget",
     "BudgetExceededError",
+    "BudgetReport",
     "ByteRing",
     "ByteRingStats",
     "CacheStats",
@@ -47,6 +49,7 @@ __all__ = [
     "PoolStats",
     "QueueStats",
     "Relief",
+    "Reservation",
     "RingBuffer",
     "RingStats",
     "ShutDown",

@@ -229,7 +229,7 @@ def too_large() -> None:
 
 
 def over_budget() -> None:
-    NEIGHBOUR.put(KEY, VALUE, size=900)
+    reservation = BUDGET.reserve(900)
     MEMBER.clear()
     MEMBER.put(OTHER, VALUE, size=10)
     for size in (101, 500):
@@ -238,6 +238,10 @@ def over_budget() -> None:
     for number in range(10):
         MEMBER.put(Key(number), VALUE, size=8)
     failing(BudgetExceededError, put_sized, MEMBER, 120)
+    reservation.release()
+    NEIGHBOUR.put(KEY, VALUE, size=900)
+    for number in range(10):
+        MEMBER.put(Key(number), VALUE, size=80)  # the neighbour's leaves
     NEIGHBOUR.clear()
     MEMBER.clear()
 

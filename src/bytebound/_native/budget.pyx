@@ -1,25 +1,73 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
 # cython: freethreading_compatible=True, autotestdict=False, boundscheck=False, wraparound=False
-"""One limit over several containers."""
+"""One limit over several containers: who is charged, and who gives back when there is no room."""
 
 cimport cython
-from cpython.object cimport PyTypeObject
+from cpython.dict cimport PyDict_Values
+from cpython.object cimport PyObject, PyTypeObject
+from libc.stdint cimport UINT64_MAX
 
 from bytebound._native.core cimport (
+    BB_OK,
+    BB_UNLIMITED,
     bb_budget_close,
+    bb_budget_exchange,
     bb_budget_init,
+    bb_budget_now,
     bb_budget_read,
+    bb_budget_release,
     bb_budget_reset_peak,
+    bb_budget_set_limit,
     bb_budget_totals,
     bb_budget_validate,
+    bb_status,
 )
 
+from operator import index as to_index
+from weakref import ref as weak_reference
+
 from bytebound._native.errors import BudgetExceededError
+from bytebound._native.report import report_on
 from bytebound._native.units import parse_size
 
 
 cdef extern from "support.h":
+    PyObject *bb_referent(PyObject *reference)
+    object bb_steal(PyObject *object)
     void bb_publish(PyTypeObject *, const char *)
+
+
+# How often reclaiming goes on although other threads took what was given back.
+cdef enum:
+    MAX_ROUNDS = 1000
+
+# Reclaiming goes down the tree by recursion.
+cdef enum:
+    MAX_DEPTH = 100
+
+
+cdef class Member:
+    cdef uint64_t spare_of(self, uint64_t spare) noexcept:
+        return spare
+
+    cdef Member nominate(self, uint64_t spare, Nomination *nomination):
+        return None
+
+    cdef uint64_t reclaimable(self, uint64_t spare) except? 0xFFFFFFFFFFFFFFFF:
+        return 0
+
+    cdef int let_yield(self, uint64_t until) except -1:
+        return 0
+
+    cdef uint64_t reclaim(
+        self, uint64_t need, uint64_t until, uint64_t spare
+    ) except? 0xFFFFFFFFFFFFFFFF:
+        return 0
+
+
+cdef inline Member referent(reference):
+    cdef PyObject *member = bb_referent(<PyObject *> reference)
+    return None if member == NULL else bb_steal(member)
 
 
 # Containers hold a pointer to `core`; the collector must not take a parent away before
@@ -27,60 +75,301 @@ cdef extern from "support.h":
 @cython.no_gc_clear
 @cython.trashcan(True)
 @cython.final
-cdef class Budget:
-    """Budget(max_bytes, *, parent=None, name=None)
+cdef class Budget(Member):
+    """Budget(max_bytes, *, parent=None, name=None, min_bytes=0, priority=0)
 --
 
     A bound on the bytes of several containers together.
 
-    Containers join with ``budget=``. Whatever they charge goes up through every parent, or
-    happens nowhere. A container for which a level has no room evicts entries of its own; if
-    that is not enough, it raises `BudgetExceededError` and nothing changes.
+    Containers join with ``budget=``, and budgets with ``parent=`` or `child`, so that they form
+    a tree. Whatever is charged goes up through every parent, or happens nowhere. Where a level
+    has no room, the members of that level give back first: those of the lowest `priority`, and
+    among equals the entry that was used longest ago, whichever container holds it. If that
+    cannot be enough, `BudgetExceededError` says who holds what, and nothing has changed.
 
     Parameters
     ----------
-    max_bytes : int or str
-        The bound, in bytes or as text such as ``"64MiB"``.
+    max_bytes : int, str or None
+        The bound, in bytes or as text such as ``"64MiB"``. None only with a parent: then those
+        above hold.
     parent : Budget, optional
         A budget that everything charged here is charged to as well.
     name : str, optional
-        What errors and representations call it.
+        What errors, reports and representations call it.
+    min_bytes : int or str, default 0
+        What its containers keep when others of the parent need room: reclaiming never brings
+        `nbytes` below it.
+    priority : int, default 0
+        Among the members of the parent, those of the lowest priority give back first. Containers
+        that join a budget directly have 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument that is none, or `min_bytes` above `max_bytes`.
 
     Notes
     -----
     Safe to use from several threads, with and without the GIL; the bound is never passed
-    whatever they do. A charge costs O(depth).
+    whatever they do. A charge costs O(depth). Reclaiming costs O(members) beside the entries that
+    leave, and takes no two locks at once; callbacks get reason ``"budget"`` and may use any
+    container. What has no entries to give (queues, rings of fixed size, blocks in use,
+    reservations) is charged but never asked.
 
-    A budget belongs to the running process: it cannot be pickled, and copies of a container
-    share it.
+    When an entry was used is known to the charge: of entries that were used with no charge
+    anywhere in the tree between, any may leave first. An entry too large for what `min_bytes`
+    leaves free stays, and so does what is newer in that container.
+
+    Members are held weakly: a container that dies gives its bytes back. A budget belongs to the
+    running process: it cannot be pickled, and copies of a container share it.
 
     Examples
     --------
     >>> from bytebound import Budget, LRUCache
     >>> budget = Budget("1MiB", name="all")
-    >>> results, pages = LRUCache("1MiB", budget=budget), LRUCache("1MiB", budget=budget)
+    >>> results = LRUCache("1MiB", budget=budget)
+    >>> pages = LRUCache("1MiB", budget=budget.child("pages", min_bytes="64KiB", priority=1))
     >>> results["answer"] = "forty-two"
     >>> pages["index"] = "<html>"
     >>> budget.nbytes == results.nbytes + pages.nbytes
     True
     """
 
-    def __cinit__(self, max_bytes, *, Budget parent=None, name=None):
-        limit = parse_size(max_bytes)
+    def __cinit__(
+        self, max_bytes, *, Budget parent=None, name=None, min_bytes=0, priority=0
+    ):
+        unbounded = max_bytes is None and parent is not None
+        limit = BB_UNLIMITED if unbounded else parse_size(max_bytes)
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a str or None, not {type(name).__name__}")
+        least = parse_size(min_bytes, "min_bytes")
+        if least > limit:
+            raise ValueError(f"min_bytes={least} is above max_bytes={limit}")
+        try:
+            self.rank = to_index(priority)
+        except TypeError:
+            raise TypeError(
+                f"priority must be an int, not {type(priority).__name__}: {priority!r}"
+            ) from None
+        except OverflowError:
+            raise ValueError(f"priority must fit into 64 bits, and is {priority}") from None
+        self.least = least
+        if parent is not None and parent.depth == MAX_DEPTH:
+            raise ValueError(f"budgets may be nested {MAX_DEPTH} deep, no deeper")
+        self.depth = 1 if parent is None else parent.depth + 1
         self.parent = parent
         self.name = name
+        self.members = {}
         bb_budget_init(&self.core, limit, &parent.core if parent is not None else NULL, True)
+        if parent is not None:
+            parent.enlist(self)
+            if self.rank != 0 or self.least != 0:
+                root_of(parent).forbid_yielding()
 
     def __dealloc__(self):
         if self.core.root != NULL:  # it was not refused its arguments
             bb_budget_close(&self.core)
 
+    # ---- members ----
+
+    cdef int enlist(self, Member member) except -1:
+        cdef object reference = weak_reference(member)
+        if len(self.members) & (len(self.members) - 1) == 0:  # now and then: amortised
+            for dead in PyDict_Values(self.members):
+                if referent(dead) is None:
+                    self.members.pop(id(dead), None)
+        self.members[id(reference)] = reference
+        return 0
+
+    cdef list alive(self):
+        """The members there are now, held."""
+        members = [referent(reference) for reference in PyDict_Values(self.members)]
+        return [member for member in members if member is not None]
+
+    def child(self, name=None, max_bytes=None, min_bytes=0, priority=0):
+        """A budget below this one.
+
+        Parameters
+        ----------
+        name : str, optional
+        max_bytes : int or str, optional
+            A bound of its own; without one only this budget's holds.
+        min_bytes, priority
+            See `Budget`.
+
+        Returns
+        -------
+        Budget
+
+        Examples
+        --------
+        >>> root = Budget("1GiB", name="agent")
+        >>> root.child("tools", max_bytes="64MiB").parent is root
+        True
+        """
+        return Budget(
+            max_bytes, parent=self, name=name, min_bytes=min_bytes, priority=priority
+        )
+
+    def reserve(self, nbytes, *, name=None):
+        """Charge for memory that is kept elsewhere: a model's weights, a library's buffers.
+
+        Parameters
+        ----------
+        nbytes : int or str
+            Bytes.
+        name : str, optional
+            What reports call it.
+
+        Returns
+        -------
+        Reservation
+            Charged until its `release`, the end of its ``with`` block, or its death.
+
+        Raises
+        ------
+        BudgetExceededError
+            If a level has no room for it, and its members cannot give back enough.
+
+        Examples
+        --------
+        >>> budget = Budget("1MiB")
+        >>> with budget.reserve("256KiB", name="weights"):
+        ...     budget.nbytes
+        262144
+        >>> budget.nbytes
+        0
+        """
+        return Reservation(self, nbytes, name)
+
+    # ---- reclaiming ----
+
+    cdef uint64_t spare_of(self, uint64_t spare) noexcept:
+        cdef uint64_t total = bb_budget_read(&self.core).total
+        return min(spare, total - self.least if total > self.least else 0)
+
+    cdef uint64_t reclaimable(self, uint64_t spare) except? 0xFFFFFFFFFFFFFFFF:
+        cdef uint64_t total = 0
+        cdef Member member
+        for member in self.alive():
+            total += member.reclaimable(member.spare_of(spare))
+        return min(total, spare)
+
+    cdef Member nominate(self, uint64_t spare, Nomination *nomination):
+        cdef Nomination offered
+        cdef Member member, offering, chosen = None
+        cdef int64_t rank = 0
+        for reference in PyDict_Values(self.members):
+            member = referent(reference)
+            if member is None or (chosen is not None and member.rank > rank):
+                continue
+            offered.rival = UINT64_MAX
+            offering = member.nominate(member.spare_of(spare), &offered)
+            if offering is None:
+                continue
+            if chosen is None or member.rank < rank:
+                nomination[0] = offered
+                chosen = offering
+                rank = member.rank
+            elif offered.use < nomination.use:
+                offered.rival = min(offered.rival, nomination.use)
+                nomination[0] = offered
+                chosen = offering
+            else:
+                nomination.rival = min(nomination.rival, offered.use)
+        return chosen
+
+    cdef int forbid_yielding(self) except -1:
+        """From now on only the whole tree tells who is next, not a use alone."""
+        self.ranked = True
+        return self.let_yield(0)
+
+    cdef int let_yield(self, uint64_t until) except -1:
+        for member in self.alive():
+            (<Member> member).let_yield(until)
+        return 0
+
+    cdef int reclaim_down_to(self, uint64_t target) except -1:
+        """Have members give back until the total is at most `target`, or none can."""
+        cdef Nomination nomination
+        cdef Member chosen
+        cdef uint64_t total = bb_budget_read(&self.core).total
+        cdef int idle = 0
+        while total > target and idle < MAX_ROUNDS:
+            nomination.rival = UINT64_MAX
+            chosen = self.nominate(UINT64_MAX, &nomination)
+            if chosen is None:
+                return 0
+            idle += 1
+            if chosen.reclaim(total - target, nomination.rival, nomination.spare) != 0:
+                idle = 0
+            total = bb_budget_read(&self.core).total
+        return 0
+
+    def trim(self, target_bytes=0):
+        """Have members give back, the entries used longest ago first.
+
+        Parameters
+        ----------
+        target_bytes : int or str, default 0
+            The total to come down to, as far as `min_bytes` of members and what they cannot give
+            allow.
+
+        Returns
+        -------
+        int
+            Bytes given back.
+        """
+        target = parse_size(target_bytes, "target_bytes")
+        before = self.nbytes
+        self.reclaim_down_to(max(target, self.least))
+        return max(0, before - self.nbytes)
+
+    def resize(self, max_bytes):
+        """Change the bound; what no longer fits leaves at once.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a bound that is none, or one below `min_bytes`.
+        BudgetExceededError
+            If the members cannot give back enough; then nothing has changed.
+        """
+        cdef uint64_t limit = parse_size(max_bytes)
+        cdef bb_budget_totals before = bb_budget_read(&self.core)
+        cdef bb_refusal refusal
+        if limit < self.least:
+            raise ValueError(f"max_bytes={limit} is below min_bytes={self.least}")
+        if before.total > limit and self.reclaimable(UINT64_MAX) >= before.total - limit:
+            bb_budget_set_limit(&self.core, limit)  # first, so that nobody refills meanwhile
+            self.reclaim_down_to(limit)
+        if bb_budget_read(&self.core).total <= limit:
+            bb_budget_set_limit(&self.core, limit)
+            return
+        bb_budget_set_limit(&self.core, before.limit)
+        refusal.level = &self.core
+        refusal.limit = limit
+        refusal.total = bb_budget_read(&self.core).total
+        refusal.requested = 0
+        raise budget_exceeded(self, &refusal)
+
+    # ---- what it holds ----
+
     @property
     def max_bytes(self):
-        """int: The bound, in bytes."""
-        return bb_budget_read(&self.core).limit
+        """int or None: The bound, in bytes; None where only those above hold."""
+        cdef uint64_t limit = bb_budget_read(&self.core).limit
+        return None if limit == BB_UNLIMITED else limit
+
+    @property
+    def min_bytes(self):
+        """int: Bytes that reclaiming for others leaves here."""
+        return self.least
+
+    @property
+    def priority(self):
+        """int: The lowest among the members of a budget gives back first."""
+        return self.rank
 
     @property
     def nbytes(self):
@@ -96,6 +385,27 @@ cdef class Budget:
         """Start `peak_nbytes` anew from what is charged now."""
         bb_budget_reset_peak(&self.core)
 
+    def report(self):
+        """What everything below holds, as data that prints as a table.
+
+        Returns
+        -------
+        BudgetReport
+
+        Examples
+        --------
+        >>> budget = Budget("1MiB", name="agent")
+        >>> tools = budget.child("tools", max_bytes="256KiB")
+        >>> report = budget.report()
+        >>> report.name, report.nbytes, [member.name for member in report.members]
+        ('agent', 0, ['tools'])
+        """
+        return report_on(self)
+
+    def _members(self):
+        """The members alive, for reports."""
+        return self.alive()
+
     def __copy__(self):
         return self
 
@@ -110,7 +420,8 @@ cdef class Budget:
     def __repr__(self):
         cdef bb_budget_totals totals = bb_budget_read(&self.core)
         name = "" if self.name is None else f" {self.name!r}"
-        return f"<Budget{name}: {totals.total:,} of {totals.limit:,} bytes>"
+        bound = "" if totals.limit == BB_UNLIMITED else f" of {totals.limit:,}"
+        return f"<Budget{name}: {totals.total:,}{bound} bytes>"
 
     def _validate(self):
         """Raise AssertionError if an invariant of the core does not hold."""
@@ -119,18 +430,130 @@ cdef class Budget:
             raise AssertionError((<bytes>reason).decode())
 
 
+@cython.no_gc_clear
+@cython.final
+cdef class Reservation(Member):
+    """Bytes charged for memory that is kept elsewhere; see `Budget.reserve`.
+
+    A context manager. Safe to use from several threads.
+    """
+
+    def __cinit__(self, Budget budget not None, nbytes, name):
+        cdef bb_refusal refusal
+        cdef uint64_t size = parse_size(nbytes, "nbytes")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name must be a str or None, not {type(name).__name__}")
+        self.name = name
+        self.budget = budget
+        bb_budget_init(&self.core, BB_UNLIMITED, &budget.core, False)
+        while bb_budget_exchange(&self.core, 0, size, &refusal) != BB_OK:
+            make_room(self, budget, &refusal, size)
+        self.size = size
+        budget.enlist(self)
+
+    def __dealloc__(self):
+        if self.core.root != NULL:
+            bb_budget_close(&self.core)
+
+    @property
+    def nbytes(self):
+        """int: Bytes charged; 0 once released."""
+        return bb_budget_read(&self.core).total
+
+    def release(self):
+        """Give the bytes back; again is nothing."""
+        cdef uint64_t size
+        with cython.critical_section(self):
+            size = self.size
+            self.size = 0
+        bb_budget_release(&self.core, size)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.release()
+
+    def __reduce__(self):
+        raise TypeError("a Reservation cannot be copied or pickled: it is charged once")
+
+    def __repr__(self):
+        name = "" if self.name is None else f" {self.name!r}"
+        return f"<Reservation{name}: {self.nbytes:,} bytes>"
+
+
 bb_publish(<PyTypeObject *> Budget, "bytebound.Budget")
+bb_publish(<PyTypeObject *> Reservation, "bytebound.Reservation")
 
 
-cdef object budget_exceeded(Budget nearest, const bb_refusal *refusal):
+cdef Budget level_of(Budget nearest, const bb_refusal *refusal):
     cdef Budget level = nearest
     while level is not None and &level.core != refusal.level:
         level = level.parent
-    name = "" if level is None or level.name is None else f" {level.name!r}"
+    return level
+
+
+cdef Budget root_of(Budget level):
+    while level.parent is not None:
+        level = level.parent
+    return level
+
+
+cdef int check_room(Budget nearest, const bb_refusal *refusal, uint64_t least) except -1:
+    cdef Budget level = level_of(nearest, refusal)
+    cdef bb_budget_totals totals = bb_budget_read(&level.core)
+    cdef uint64_t reclaimable = level.reclaimable(UINT64_MAX)
+    cdef uint64_t kept = totals.total - min(totals.total, reclaimable)
+    if kept > totals.limit or least > totals.limit - kept:
+        raise budget_exceeded(nearest, refusal)
+    return 0
+
+
+cdef int make_room(
+    Member asker, Budget nearest, const bb_refusal *refusal, uint64_t least
+) except -1:
+    cdef Budget level = level_of(nearest, refusal)
+    cdef bb_budget_totals totals = bb_budget_read(&level.core)
+    cdef uint64_t target = totals.limit - min(totals.limit, refusal.requested)
+    cdef uint64_t now = bb_budget_now(&level.core)
+    cdef uint64_t need
+    cdef Nomination nomination
+    cdef Member chosen
+    if totals.total <= target and refusal.requested <= totals.limit:
+        return 0
+    need = totals.total - min(totals.total, target)
+    nomination.rival = UINT64_MAX
+    chosen = level.nominate(UINT64_MAX, &nomination)
+    # One member that can give it all, and nothing given up in exchange: no need to ask everybody.
+    if (
+        chosen is None or least > refusal.requested
+        or refusal.requested > totals.limit or chosen.reclaimable(nomination.spare) < need
+    ):
+        check_room(nearest, refusal, least)
+    if chosen is asker and level.parent is None and not level.ranked:
+        # What others hold, or will put, was used later: until then it need not ask again.
+        chosen.let_yield(min(nomination.rival, now))
+    if chosen is not None:
+        chosen.reclaim(need, nomination.rival, nomination.spare)
+    level.reclaim_down_to(target)
+    if bb_budget_read(&level.core).total > target:
+        raise budget_exceeded(nearest, refusal)
+    return 0
+
+
+cdef object budget_exceeded(Budget nearest, const bb_refusal *refusal):
+    cdef Budget level = level_of(nearest, refusal)
+    name = "" if level.name is None else f" {level.name!r}"
+    reports = []
+    while nearest is not None:
+        reports.append(report_on(nearest, 1))
+        nearest = nearest.parent
+    levels = "; ".join([report.headline() for report in reports])
     return BudgetExceededError(
         f"budget{name} has no room for {refusal.requested} more bytes: "
-        f"{refusal.total} of max_bytes={refusal.limit} are in use",
+        f"{refusal.total} of max_bytes={refusal.limit} are in use ({levels})",
         refusal.requested,
         refusal.limit - min(refusal.limit, refusal.total),
         refusal.limit,
+        tuple(reports),
     )

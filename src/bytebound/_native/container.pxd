@@ -1,21 +1,21 @@
 from cpython.object cimport PyObject
 
-from bytebound._native.budget cimport Budget
+from bytebound._native.budget cimport Budget, Member
 from bytebound._native.core cimport bb_budget, bb_budget_totals, bb_reason, bb_refusal, bb_status
 from bytebound._native.support cimport bb_mutex
 
 
-cdef class BoundedContainer:
+cdef class BoundedContainer(Member):
     cdef bb_mutex mutex
     # The container's own budget, inside its native structure: set by the __cinit__ of the subclass.
     cdef bb_budget *own
     cdef bint ready
-    cdef readonly object name
     cdef readonly Budget budget
-    cdef object __weakref__
 
     # Takes a name and a budget to charge to, once; checks both first.
     cdef int join_budget(self, budget, name) except -1
+    # Lets the budget know of it, when its native structure is as it is to be.
+    cdef int enlist(self) except -1
     cdef int check_ready(self) except -1
     cdef bb_budget_totals totals(self)
     # The exception for a status other than BB_OK and BB_TOO_LARGE.

@@ -2,7 +2,7 @@ from typing import NamedTuple
 
 from typing_extensions import disjoint_base
 
-from bytebound._native.budget import Budget
+from bytebound._native.budget import Budget, Member
 
 class Audit(NamedTuple):
     charged: int
@@ -10,9 +10,7 @@ class Audit(NamedTuple):
     drift: int
 
 @disjoint_base
-class BoundedContainer:
-    @property
-    def name(self) -> str | None: ...
+class BoundedContainer(Member):
     @property
     def budget(self) -> Budget | None: ...
     @property

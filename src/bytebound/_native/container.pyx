@@ -57,7 +57,7 @@ cdef int set_attributes(cache, state) except -1:
     return 0
 
 
-cdef class BoundedContainer:
+cdef class BoundedContainer(Member):
     """A container with a bound in bytes."""
 
     cdef int join_budget(self, budget, name) except -1:
@@ -72,6 +72,11 @@ cdef class BoundedContainer:
         self.ready = True
         self.budget = budget
         self.name = name
+        return 0
+
+    cdef int enlist(self) except -1:
+        if self.budget is not None:
+            self.budget.enlist(self)
         return 0
 
     cdef int check_ready(self) except -1:

@@ -47,6 +47,8 @@ cdef extern from "bytebound/batch.h" nogil:
         uint64_t charge
         bb_reason reason
 
+    const uint32_t BB_BATCH_INLINE
+
     ctypedef struct bb_batch:
         bb_removed *items
         uint32_t count
@@ -79,8 +81,10 @@ cdef extern from "bytebound/budget.h" nogil:
     bb_status bb_budget_exchange(
         bb_budget *self, uint64_t release, uint64_t charge, bb_refusal *refusal
     )
+    uint64_t bb_budget_now(const bb_budget *self)
     void bb_budget_release(bb_budget *self, uint64_t size)
     bb_budget_totals bb_budget_read(bb_budget *self)
+    void bb_budget_set_limit(bb_budget *self, uint64_t limit)
     void bb_budget_reset_peak(bb_budget *self)
     bool bb_budget_validate(bb_budget *self, const char **reason)
 
@@ -122,6 +126,7 @@ cdef extern from "bytebound/lru.h" nogil:
         bool charge_overhead
         uint64_t payload
         uint64_t overhead
+        uint64_t yields_until
         bb_budget budget
         bb_allocator allocator
 
@@ -176,6 +181,10 @@ cdef extern from "bytebound/lru.h" nogil:
     bb_status bb_lru_copy(const bb_lru *self, bb_lru *into, bb_refusal *refusal)
     void bb_lru_remove(
         bb_lru *self, uint32_t index, bb_reason reason, bb_removed *removed
+    )
+    bool bb_lru_nominee(bb_lru *self, uint64_t *use, uint64_t *releasable)
+    uint64_t bb_lru_reclaim(
+        bb_lru *self, uint64_t need, uint64_t until, uint64_t spare, bb_batch *batch
     )
     bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_batch *batch)
     bb_status bb_lru_limit(

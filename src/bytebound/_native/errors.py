@@ -2,6 +2,10 @@
 
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from bytebound._native.report import BudgetReport
+
 
 class EntryTooLargeError(ValueError):
     """An entry could not be kept even if everything else left.
@@ -71,6 +75,8 @@ class BudgetExceededError(_NoRoomError):
         Bytes that were free there.
     max_bytes : int or None
         The bound of that level.
+    levels : tuple of BudgetReport or None
+        What each level held that the charge goes through, the nearest first.
 
     Examples
     --------
@@ -81,8 +87,22 @@ class BudgetExceededError(_NoRoomError):
     Traceback (most recent call last):
         ...
     bytebound.BudgetExceededError: budget 'all' has no room for ... more bytes: 0 of \
-max_bytes=1000 are in use
+max_bytes=1000 are in use (Budget 'all' 0 of 1,000: LRUCache 0)
     """
+
+    def __init__(
+        self,
+        message: str = "",
+        requested: int | None = None,
+        available: int | None = None,
+        max_bytes: int | None = None,
+        levels: "tuple[BudgetReport, ...] | None" = None,
+    ) -> None:
+        super().__init__(message, requested, available, max_bytes)
+        self.levels = levels
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.requested, self.available, self.max_bytes, self.levels)
 
 
 class PoolExhaustedError(_NoRoomError):

@@ -7,12 +7,14 @@ cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport uint32_t, uint64_t
 
+from bytebound._native.budget cimport check_room, make_room
 from bytebound._native.container cimport set_attributes
 from bytebound._native.core cimport (
     BB_CLEARED,
     BB_DELETED,
     BB_LRU_GIVEN,
     BB_OK,
+    BB_OVER_BUDGET,
     BB_REPLACED,
     BB_SIZE,
     BB_TOO_LARGE,
@@ -76,6 +78,9 @@ cdef extern from "Python.h":
 
 cdef object NOTHING = object()
 
+cdef enum:
+    TRY_AGAIN = 3
+
 # The hot paths are functions, not methods, so that the C compiler can inline them.
 
 cdef int read(LRUCache self, PyObject *key, bint promote, PyObject **value) except -1:
@@ -103,13 +108,27 @@ cdef int read_hashed(
     return 1
 
 
+cdef int have_room_made(
+    LRUCache self, uint32_t index, PyObject *key, uint64_t least, const bb_refusal *refusal
+) except -1:
+    """Have the entries used longest ago leave, under a budget; not the one to be replaced."""
+    if index != 0:
+        check_room(self.budget, refusal, least)
+        bb_lock(&self.mutex)
+        if index <= self.lru.used and <PyObject *> self.lru.entries[index].key == key:
+            bb_lru_promote(&self.lru, index)
+        bb_unlock(&self.mutex)
+    make_room(self, self.budget, refusal, least)
+    return 0
+
+
 cdef int store_at(
     LRUCache self, uint32_t index, PyObject *key, PyObject *value, Py_hash_t hash_value,
     uint64_t charge, bb_found *found
 ) except -1:
     """Insert at index 0, else replace. Called with the lock held, left without.
 
-    `found` is what the entry shares, or NULL.
+    1 if done, 0 if it could never fit, TRY_AGAIN if others made room for it. `found` is what the entry shares, or NULL.
     """
     cdef bb_batch batch
     cdef bb_refusal refusal
@@ -145,6 +164,9 @@ cdef int store_at(
     bb_batch_free(&batch, &self.lru.allocator)
     if status == BB_TOO_LARGE:
         return 0
+    if status == BB_OVER_BUDGET:
+        have_room_made(self, index, key, self.least_nbytes(charge, found), &refusal)
+        return TRY_AGAIN
     raise self.error_of(status, &refusal)
 
 
@@ -155,12 +177,16 @@ cdef int store(
     cdef uint32_t index
     cdef PyObject *stored
     cdef object kept
+    cdef int done
     for _ in range(MAX_RESTARTS):
         bb_lock(&self.mutex)
         index = find(self, key, hash_value)
         stored = <PyObject *> self.lru.entries[index].key if index != 0 else key
         if stored == key or self.sizing == SIZE_BY_CALL or charge & BB_LRU_GIVEN:
-            return store_at(self, index, key, value, hash_value, charge, NULL)
+            done = store_at(self, index, key, value, hash_value, charge, NULL)
+            if done == TRY_AGAIN:
+                continue
+            return done
         # The key that is there stays, so it is the one to measure with the value.
         incref(stored)
         bb_unlock(&self.mutex)
@@ -214,6 +240,8 @@ cdef int store_found(
             done = store_at(
                 self, index, stored, <PyObject *> value, hash_value, 0, found
             )
+            if done == TRY_AGAIN:
+                continue
             if demand and not done:
                 raise self.too_large(found.nbytes, found.count)
             return done
@@ -450,14 +478,17 @@ charge_overhead=True, name=None)
             return default
         hash_value = bb_hash(<PyObject *> key)
         charge = charge_of(self, <PyObject *> key, <PyObject *> default)
-        bb_lock(&self.mutex)
-        index = find(self, <PyObject *> key, hash_value)
-        if index != 0:
-            pair = self.pair_at(index)
-            return pair[1]
-        if not store_at(
-            self, 0, <PyObject *> key, <PyObject *> default, hash_value, charge, NULL
-        ):
+        cdef int done = TRY_AGAIN
+        while done == TRY_AGAIN:
+            bb_lock(&self.mutex)
+            index = find(self, <PyObject *> key, hash_value)
+            if index != 0:
+                pair = self.pair_at(index)
+                return pair[1]
+            done = store_at(
+                self, 0, <PyObject *> key, <PyObject *> default, hash_value, charge, NULL
+            )
+        if not done:
             raise self.too_large(charge)
         return default
 

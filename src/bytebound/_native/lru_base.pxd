@@ -34,8 +34,10 @@ cdef class LRUBase(BoundedMapping):
     cdef int notify(self, PyObject *key, PyObject *value, bb_reason reason) except -1
     cdef object pair_at(self, uint32_t index)
     cdef object remeasure_with(self, key, bb_found *found)
-    cdef object recharge_at(self, uint32_t index, uint64_t charge, bb_found *found)
+    cdef object recharge_at(self, uint32_t index, uint64_t charge, bb_found *found, bint demand)
     cdef list entries(self, uint64_t *payload)
+    cdef uint64_t structure_nbytes(self, size_t parts) noexcept
+    cdef uint64_t least_nbytes(self, uint64_t charge, const bb_found *found) noexcept
     cdef object too_large(self, uint64_t charge, size_t parts=*)
 
 

@@ -8,8 +8,10 @@ from cpython.object cimport PyObject
 from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from bytebound._native.budget cimport Member, Nomination, make_room
 from bytebound._native.container cimport REASONS, check_callback, set_attributes
 from bytebound._native.core cimport (
+    BB_BATCH_INLINE,
     BB_BUDGET,
     BB_LRU_GIVEN,
     BB_OK,
@@ -36,10 +38,12 @@ from bytebound._native.core cimport (
     bb_lru_init,
     bb_lru_limit,
     bb_lru_newer,
+    bb_lru_nominee,
     bb_lru_oldest,
     bb_lru_overhead_for,
     bb_lru_recharge,
     bb_lru_recharge_shared,
+    bb_lru_reclaim,
     bb_lru_releasable,
     bb_lru_remove,
     bb_lru_share,
@@ -74,6 +78,7 @@ from bytebound._native.support cimport (
 )
 
 from bytebound._native.container import Audit
+from bytebound._native.errors import BudgetExceededError
 from bytebound._native.mapping import CacheStats
 from bytebound._native.units import parse_size
 
@@ -103,7 +108,45 @@ cdef class LRUBase(BoundedMapping):
         )
         if sizing == SIZE_SHARED:
             bb_lru_share(&self.lru)
+        if budget is not None:
+            self.lru.yields_until = 0  # who leaves for it is not ours to decide
+        self.enlist()
         return 0
+
+    # ---- giving back for others ----
+
+    cdef Member nominate(self, uint64_t spare, Nomination *nomination):
+        cdef uint64_t releasable
+        cdef bint there
+        bb_lock(&self.mutex)
+        there = bb_lru_nominee(&self.lru, &nomination.use, &releasable)
+        bb_unlock(&self.mutex)
+        nomination.spare = spare
+        return self if there and releasable <= spare else None
+
+    cdef uint64_t reclaimable(self, uint64_t spare) except? 0xFFFFFFFFFFFFFFFF:
+        return min(self.totals().total, spare)
+
+    cdef int let_yield(self, uint64_t until) except -1:
+        bb_lock(&self.mutex)
+        self.lru.yields_until = until
+        bb_unlock(&self.mutex)
+        return 0
+
+    cdef uint64_t reclaim(
+        self, uint64_t need, uint64_t until, uint64_t spare
+    ) except? 0xFFFFFFFFFFFFFFFF:
+        cdef bb_batch batch
+        cdef uint64_t freed = 0
+        cdef bint more = True
+        while more and freed < need:
+            bb_batch_init(&batch)
+            bb_lock(&self.mutex)
+            freed += bb_lru_reclaim(&self.lru, need - freed, until, spare - freed, &batch)
+            bb_unlock(&self.mutex)
+            more = batch.count == BB_BATCH_INLINE and freed < spare
+            self.drop_batch(&batch)
+        return freed
 
     # ---- measuring ----
 
@@ -146,16 +189,25 @@ cdef class LRUBase(BoundedMapping):
             bb_notify(<PyObject *> callback, arguments, 3)
         return 0
 
-    cdef object too_large(self, uint64_t charge, size_t parts=0):
-        cdef uint64_t overhead = 0
-        self.check_ready()
+    cdef uint64_t structure_nbytes(self, size_t parts) noexcept:
+        """What is charged for the structure of an entry that is alone."""
+        if not self.lru.charge_overhead:
+            return 0
         if self.sizing == SIZE_SHARED:
-            overhead = bb_lru_shared_overhead_for(&self.lru, parts)
-        elif self.lru.charge_overhead:
-            overhead = bb_lru_overhead_for(&self.lru, 1)
+            return bb_lru_shared_overhead_for(&self.lru, parts)
+        return bb_lru_overhead_for(&self.lru, 1)
+
+    cdef uint64_t least_nbytes(self, uint64_t charge, const bb_found *found) noexcept:
+        """All that is charged for an entry that is alone."""
+        if found == NULL:
+            return (charge & ~BB_LRU_GIVEN) + self.structure_nbytes(0)
+        return (charge & ~BB_LRU_GIVEN) + found.nbytes + self.structure_nbytes(found.count)
+
+    cdef object too_large(self, uint64_t charge, size_t parts=0):
+        self.check_ready()
         return entry_too_large(
             "an entry", self.sizing, charge & ~BB_LRU_GIVEN, charge & BB_LRU_GIVEN != 0,
-            overhead, self.lru.budget.limit,
+            self.structure_nbytes(parts), self.lru.budget.limit,
         )
 
     cdef object pair_at(self, uint32_t index):
@@ -301,9 +353,12 @@ cdef class LRUBase(BoundedMapping):
         cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
         cdef uint64_t charge = 0
         cdef uint32_t index
+        cdef bint reclaimed = False, demand = False
         for _ in range(MAX_RESTARTS):
             bb_lock(&self.mutex)
             pair = self.pair_at(find(self, <PyObject *> key, hash_value))
+            if pair is None and reclaimed:
+                return 0  # it was itself what had to leave
             if pair is None:
                 raise KeyError(key)
             key, value = pair
@@ -318,12 +373,20 @@ cdef class LRUBase(BoundedMapping):
                 and <PyObject *> self.lru.entries[index].key == <PyObject *> key
                 and <PyObject *> self.lru.entries[index].value == <PyObject *> value
             ):
-                return self.recharge_at(index, charge, found)
+                try:
+                    charged = self.recharge_at(index, charge, found, demand)
+                except BudgetExceededError:
+                    demand = True
+                    continue
+                if charged is not None:
+                    return charged
+                reclaimed = True
+                continue
             bb_unlock(&self.mutex)
         raise RuntimeError(f"the entry changed each of {MAX_RESTARTS} times it was measured")
 
-    cdef object recharge_at(self, uint32_t index, uint64_t charge, bb_found *found):
-        """Called with the lock held, left without."""
+    cdef object recharge_at(self, uint32_t index, uint64_t charge, bb_found *found, bint demand):
+        """Called with the lock held, left without. None to have it tried again."""
         cdef bb_batch batch
         cdef bb_refusal refusal
         cdef bb_status status
@@ -335,6 +398,11 @@ cdef class LRUBase(BoundedMapping):
             )
         else:
             status = bb_lru_recharge(&self.lru, index, charge, &batch, &refusal)
+        if status == BB_OVER_BUDGET and not demand:
+            bb_batch_free(&batch, &self.lru.allocator)
+            bb_unlock(&self.mutex)
+            make_room(self, self.budget, &refusal, self.least_nbytes(charge, found))
+            return None
         if status == BB_TOO_LARGE or status == BB_OVER_BUDGET:
             bb_batch_free(&batch, &self.lru.allocator)
             bb_lru_remove(

@@ -151,6 +151,8 @@ cdef class BoundedMapping(BoundedContainer):
 
         Raises what ``cache[key] = value`` raises, and keeps what was put before.
         """
+        if isinstance(other, BoundedMapping):
+            other = other._pairs()  # under one budget, putting here may evict there
         if isinstance(other, Mapping) or hasattr(other, "keys"):
             for key in other.keys():
                 self[key] = other[key]
@@ -177,7 +179,7 @@ cdef class BoundedMapping(BoundedContainer):
             return NotImplemented
         merged = self._like()
         merged.update(other)
-        merged.update(self.items())
+        merged.update(self)
         return merged
 
     def __ior__(self, other):

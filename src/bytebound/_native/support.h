@@ -9,6 +9,7 @@
  *                holder never does.
  *   bb_hash      hash(key), without a call for a str that knows its hash
  *   bb_compare   key comparison as far as it needs no Python code
+ *   bb_referent  what a weak reference refers to
  *   bb_publish   names a type after the module that people import it from
  *   bb_notify    calls back from an operation that stands whatever the callback does
  *   bb_steal     hands a reference to Cython instead of lending it
@@ -50,6 +51,18 @@ static inline void *bb_python_resize(void *context, void *block, size_t old_size
 
 static inline bb_allocator bb_python_allocator(void) {
     return (bb_allocator){bb_python_resize, NULL};
+}
+
+/* What a weak reference refers to, as a new reference, or NULL. */
+static inline PyObject *bb_referent(PyObject *reference) {
+    PyObject *referent = NULL;
+#if PY_VERSION_HEX >= 0x030D0000
+    (void)PyWeakref_GetRef(reference, &referent);
+#else
+    referent = PyWeakref_GET_OBJECT(reference);
+    referent = referent == Py_None ? NULL : Py_NewRef(referent);
+#endif
+    return referent;
 }
 
 static inline void bb_publish(PyTypeObject *type, const char *name) {
