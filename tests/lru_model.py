@@ -56,14 +56,22 @@ class Model:
 
     def check_reports(self, departed: list[Left]) -> None:
         """Check that the cache told of these departures, of these very objects, in order."""
-        assert [left.reason for left in departed] == [left.reason for left in self.left]
         for told, expected in zip(departed, self.left, strict=True):
+            if told.reason != expected.reason:
+                self.take_other_bound(told.reason, expected.reason)
             # What replaces a value may come under an equal key.
             if expected.reason == "replaced":
                 assert [told.key] == [expected.key]
             else:
                 assert told.key is expected.key
             assert told.value is expected.value
+
+    def take_other_bound(self, told: str, expected: str) -> None:
+        """Where both the own bounds and the budget make an entry leave, either may be named."""
+        assert {told, expected} <= set(BOUNDS)
+        assert "budget" in {left.reason for left in self.left}
+        self.counts[expected] -= 1
+        self.counts[told] += 1
 
     def leave(self, key: Any, reason: str) -> Entry:
         entry = self.entries.pop(key)

@@ -20,7 +20,6 @@ from bytebound._native.core cimport (
     bb_budget_set_limit,
     bb_budget_totals,
     bb_budget_validate,
-    bb_status,
 )
 
 from operator import index as to_index

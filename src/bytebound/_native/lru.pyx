@@ -109,13 +109,14 @@ cdef int read_hashed(
 
 
 cdef int have_room_made(
-    LRUCache self, uint32_t index, PyObject *key, uint64_t least, const bb_refusal *refusal
+    LRUCache self, uint32_t index, const PyObject *stored, uint64_t least,
+    const bb_refusal *refusal
 ) except -1:
     """Have the entries used longest ago leave, under a budget; not the one to be replaced."""
     if index != 0:
         check_room(self.budget, refusal, least)
         bb_lock(&self.mutex)
-        if index <= self.lru.used and <PyObject *> self.lru.entries[index].key == key:
+        if index <= self.lru.used and <PyObject *> self.lru.entries[index].key == stored:
             bb_lru_promote(&self.lru, index)
         bb_unlock(&self.mutex)
     make_room(self, self.budget, refusal, least)
@@ -128,12 +129,14 @@ cdef int store_at(
 ) except -1:
     """Insert at index 0, else replace. Called with the lock held, left without.
 
-    1 if done, 0 if it could never fit, TRY_AGAIN if others made room for it. `found` is what the entry shares, or NULL.
+    1 if done, 0 if it could never fit, TRY_AGAIN if others made room for it. `found` is what the
+    entry shares, or NULL.
     """
     cdef bb_batch batch
     cdef bb_refusal refusal
     cdef bb_status status
     cdef void *old = NULL
+    cdef PyObject *stored = <PyObject *> self.lru.entries[index].key if index != 0 else NULL
     bb_batch_init(&batch)
     incref(value)
     if index == 0:
@@ -165,7 +168,7 @@ cdef int store_at(
     if status == BB_TOO_LARGE:
         return 0
     if status == BB_OVER_BUDGET:
-        have_room_made(self, index, key, self.least_nbytes(charge, found), &refusal)
+        have_room_made(self, index, stored, self.least_nbytes(charge, found), &refusal)
         return TRY_AGAIN
     raise self.error_of(status, &refusal)
 

@@ -1,0 +1,1 @@
+# Only other extensions use this one.
