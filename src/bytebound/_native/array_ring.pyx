@@ -414,7 +414,7 @@ cdef class ArrayRing(MappedRing):
         bb_array_ring_view(&self.ring)
         view.ring = self
         bb_unlock(&self.mutex)
-        return ndarray((count, *self.shape), self.dtype, view)
+        return ndarray((count,) + self.shape, self.dtype, view)
 
     cdef object copy_of(self, uint64_t most):
         cdef Py_buffer into
@@ -424,7 +424,7 @@ cdef class ArrayRing(MappedRing):
             enter(self)
             count = min(most, self.ring.count)
             bb_unlock(&self.mutex)
-            copy = numpy.empty((count, *self.shape), self.dtype)
+            copy = numpy.empty((count,) + self.shape, self.dtype)
             PyObject_GetBuffer(copy, &into, PyBUF_WRITABLE)
             try:
                 enter(self)
