@@ -1,42 +1,26 @@
-"""CPython's own tests of deque, those of the running interpreter, run against RingBuffer."""
+"""CPython's own tests of deque, those of the running interpreter, run against compat's deque."""
 
 import collections
 import importlib.util
-import re
 import sys
 import unittest
-from collections.abc import Iterable
 from types import ModuleType
-from typing import Any
 
 import pytest
 
-from bytebound import RingBuffer
+from bytebound.compat.collections import deque
 
 genuine = pytest.importorskip(
     "test.test_deque", reason="this interpreter was installed without its own tests"
 )
 
-# What is not RingBuffer's to pass, and why.
+# What is not ours to pass, and why.
 EXCEPTIONS = {
     "TestBasic.test_sizeof": "it computes the size of deque's own blocks",
 }
 
 # deque's test case for sequences passes over these, because a deque has no slices. RingBuffer has.
 OF_SEQUENCES = ["test_getitem", "test_getslice", "test_subscript"]
-
-
-class deque(RingBuffer[Any]):
-    """A RingBuffer with deque's signature and a bound in bytes that does not bite."""
-
-    __slots__ = ()
-
-    def __init__(self, iterable: Iterable[Any] = (), maxlen: int | None = None) -> None:
-        super().__init__(iterable, maxlen, "1EiB")
-
-    def __repr__(self) -> str:
-        text = re.sub(rf", max_bytes={2**60}\b", "", super().__repr__())
-        return text.replace("max_items=", "maxlen=")
 
 
 def load() -> ModuleType:

@@ -43,6 +43,8 @@ __all__ = [
     "GovernorStats",
     "LRUCache",
     "Limit",
+    "MemoInfo",
+    "MemoizedCall",
     "MemoryBlock",
     "MemoryPool",
     "PoolExhaustedError",
@@ -55,14 +57,17 @@ __all__ = [
     "ShutDown",
     "SizeTracker",
     "get_include",
+    "memoize",
     "memory_limit",
     "register_sizer",
     "sizeof",
 ]
 
-# Loaded when first asked for: these want psutil and threads, which a container does not.
+# Loaded when first asked for: these want what a container does not, and what takes long to import.
 TYPE_CHECKING = False  # as in typing, which takes long to import
 if TYPE_CHECKING:
+    from bytebound._memoize import memoize
+    from bytebound._native.calls import MemoInfo, MemoizedCall
     from bytebound.pressure import Governor, GovernorStats, Relief
     from bytebound.system import Limit, memory_limit
 
@@ -70,7 +75,10 @@ _LATER = {
     "Governor": "bytebound.pressure",
     "GovernorStats": "bytebound.pressure",
     "Limit": "bytebound.system",
+    "MemoInfo": "bytebound._native.calls",
+    "MemoizedCall": "bytebound._native.calls",
     "Relief": "bytebound.pressure",
+    "memoize": "bytebound._memoize",
     "memory_limit": "bytebound.system",
 }
 

@@ -59,4 +59,27 @@ static inline void bb_install_slots(PyTypeObject *type, bb_contents contents) {
     PyType_Modified(type);
 }
 
+static inline int bb_visit_nothing(PyObject *self, visitproc visit, void *arg) {
+    (void)self, (void)visit, (void)arg;
+    return 0;
+}
+
+static inline void bb_drop_nothing(PyObject *self) {
+    (void)self;
+}
+
+/* For a class that adds references to one with these slots, which another extension has: they
+ * too must be dropped after the weak references are cleared. */
+static inline void bb_guard_slots(PyTypeObject *type, inquiry clear) {
+    bb_install_slots(type, (bb_contents){0, bb_visit_nothing, bb_drop_nothing, clear});
+}
+
+/* For a class that adds no references to one with these slots. */
+static inline void bb_adopt_slots(PyTypeObject *type, const PyTypeObject *base) {
+    type->tp_dealloc = base->tp_dealloc;
+    type->tp_traverse = base->tp_traverse;
+    type->tp_clear = base->tp_clear;
+    PyType_Modified(type);
+}
+
 #endif

@@ -12,6 +12,7 @@
  *   bb_referent  what a weak reference refers to
  *   bb_publish   names a type after the module that people import it from
  *   bb_notify    calls back from an operation that stands whatever the callback does
+ *   bb_count     adds one to what several threads may add to, with no lock held
  *   bb_steal     hands a reference to Cython instead of lending it
  */
 #ifndef BYTEBOUND_SUPPORT_H
@@ -78,6 +79,14 @@ static inline void bb_notify(PyObject *callback, PyObject *const *arguments, siz
     Py_XDECREF(result);
 }
 
+static inline void bb_count(uint64_t *counter) {
+#ifdef Py_GIL_DISABLED
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+#else
+    ++*counter;
+#endif
+}
+
 /* -1 with an exception set if the key cannot be hashed. */
 static inline Py_hash_t bb_hash(PyObject *key) {
     if (PyUnicode_CheckExact(key)) {
@@ -138,9 +147,8 @@ static inline bb_verdict bb_compare(PyObject *left, PyObject *right) {
         PyObject *const one = PyTuple_GET_ITEM(left, i);
         PyObject *const other = PyTuple_GET_ITEM(right, i);
         if (one != other) {
-            const bb_verdict verdict = Py_IS_TYPE(one, Py_TYPE(other))
-                                           ? bb_compare_single(one, other)
-                                           : BB_ASK_PYTHON;
+            const bb_verdict verdict =
+                Py_IS_TYPE(one, Py_TYPE(other)) ? bb_compare_single(one, other) : BB_ASK_PYTHON;
             if (verdict != BB_EQUAL) {
                 return verdict;
             }

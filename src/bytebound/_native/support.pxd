@@ -1,6 +1,7 @@
 """What support.h offers, and borrowed references."""
 
 from cpython.object cimport PyObject, PyTypeObject
+from libc.stdint cimport uint64_t
 
 from bytebound._native.core cimport bb_allocator
 
@@ -20,6 +21,7 @@ cdef extern from "support.h":
     void bb_lock(bb_mutex *mutex)
     void bb_unlock(bb_mutex *mutex)
     Py_hash_t bb_hash(PyObject *key) except -1
+    void bb_count(uint64_t *counter)
     object bb_steal(PyObject *object)
     bb_allocator bb_python_allocator()
     void bb_notify(PyObject *callback, PyObject *const *arguments, size_t count)

@@ -1,0 +1,293 @@
+"""One computation for all who want the result of one call at the same time.
+
+A caller that finds no result enters a flight under its key. The one whose flight stays there
+leads: it computes, keeps the result, takes the flight away and wakes the others, who have its
+result or its exception from the flight. A leader that was interrupted (a task cancelled, a
+thread by KeyboardInterrupt) leaves neither; then those it wakes try again, and one of them leads.
+
+Nobody holds a lock. Everything here may run code of the users', if only because the collector
+runs finalisers, and that code may call the same function. So each step is one operation of a
+dict or list, which is atomic with the GIL and without.
+
+Waiting could deadlock: a computation may want its own result, or two may want each other's.
+Each context knows the flights that it computes (`_computing`, which tasks inherit from who
+creates them). Who is going to wait tells those of its context for what; then it follows what
+that flight's computation waits for in turn. If it comes back to its own, it computes instead of
+waiting. Telling comes before looking, so of several that close a circle at once, one sees it.
+"""
+
+from _thread import allocate_lock
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from contextvars import ContextVar, Token
+from functools import partial
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from typing import Any
+
+from bytebound._native.errors import BudgetExceededError
+
+_NOTHING: Any = object()
+_ONCE_ONLY: tuple[Any, ...] = (AsyncGeneratorType, CoroutineType, GeneratorType)
+
+Arguments = tuple[Any, ...]
+Named = dict[str, Any]
+Table = dict[Hashable, "Flight"]
+
+
+class Flight:
+    """A computation, which runs while it is entered as a context manager; and who waits for it."""
+
+    __slots__ = (
+        "_flights", "_key", "_token", "error", "forgotten", "landed", "value", "waiters",
+        "waits_for",
+    )  # fmt: skip
+
+    def __init__(self, flights: Table, key: Hashable) -> None:
+        self._flights = flights
+        self._key = key
+        self._token: Token[tuple[Flight, ...]] | None = None
+        self.landed = False
+        self.forgotten = False  # its result must not be kept
+        self.value = _NOTHING
+        self.error: Exception | None = None
+        self.waiters: list[Callable[[], object]] = []
+        self.waits_for: list[Flight] = []
+
+    def __enter__(self) -> None:
+        self._token = _computing.set((*_computing.get(), self))
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            self.value = _NOTHING
+            self.error = error if isinstance(error, Exception) else None
+        try:
+            _leave_context(self._token)
+            if self._flights.get(self._key) is self:
+                self._flights.pop(self._key, None)
+        finally:
+            self.landed = True
+            while self.waiters:
+                self.waiters.pop()()
+
+    def is_wanted(self) -> bool:
+        """Whether its result may be kept; it changes at any time."""
+        return not self.forgotten
+
+    def outcome(self) -> Any:
+        """Return or raise what was computed; nothing, if it was interrupted."""
+        if self.error is None:
+            return self.value
+        try:
+            raise self.error
+        finally:
+            del self  # the error has this frame, and the flight the error
+
+    def waits_on(self, computing: tuple["Flight", ...]) -> bool:
+        """Whether its computation waits for one of those, at once or by way of others."""
+        seen: set[Flight] = set()
+        pending = [self]
+        while pending:
+            flight = pending.pop()
+            if flight in computing:
+                return True
+            if flight not in seen:
+                seen.add(flight)
+                pending += tuple(flight.waits_for)
+        return False
+
+
+_computing: ContextVar[tuple[Flight, ...]] = ContextVar("bytebound_computing", default=())
+
+
+def _leave_context(token: Token[tuple[Flight, ...]] | None) -> None:
+    if token is not None:
+        with suppress(ValueError):  # a coroutine that nobody runs any more is closed anywhere
+            _computing.reset(token)
+
+
+class _Waiting:
+    """Tells, while entered, that the flights of this context wait for one; True if they may."""
+
+    __slots__ = ("_computing", "_flight")
+
+    def __init__(self, flight: Flight) -> None:
+        self._flight = flight
+        self._computing = _computing.get()
+
+    def __enter__(self) -> bool:
+        for own in self._computing:
+            own.waits_for.append(self._flight)
+        return not self._flight.waits_on(self._computing)
+
+    def __exit__(self, *error: object) -> None:
+        for own in self._computing:
+            own.waits_for.remove(self._flight)
+
+
+class Flights:
+    """Answers those calls of a function that its cache does not.
+
+    Parameters
+    ----------
+    function : callable
+        What computes.
+    cache : MutableMapping
+        Where results are kept.
+    """
+
+    def __init__(self, function: Callable[..., Any], cache: Any) -> None:
+        self._function = function
+        self._cache = cache
+        self._look = getattr(cache, "peek", cache.get)
+        self._flights: Table = {}
+        # What makes of a result that is there already what the caller gets, if it is not itself.
+        self.hit: Callable[[Any], Any] | None = None
+
+    def answer(self, key: Hashable, args: Arguments, kwargs: Named) -> Any:
+        """Compute the result of a call, or wait for who does."""
+        outcome = _NOTHING
+        while outcome is _NOTHING:
+            mine = Flight(self._flights, key)
+            flight = self._flights.setdefault(key, mine)
+            if flight is mine:
+                with mine:
+                    outcome = mine.value = self._look(key, _NOTHING)
+                    if outcome is _NOTHING:  # nobody else has landed since this caller looked
+                        outcome = mine.value = self._checked(self._function(*args, **kwargs))
+                        self._keep(mine, key)
+                break
+            with _Waiting(flight) as allowed:
+                if allowed:
+                    gate = allocate_lock()
+                    gate.acquire()
+                    flight.waiters.append(gate.release)
+                    if not flight.landed:
+                        gate.acquire()
+            outcome = flight.outcome() if allowed else self._function(*args, **kwargs)
+        return outcome
+
+    def _keep(self, flight: Flight, key: Hashable) -> None:
+        """Keep a result, if there is room for it and nobody has cleared the cache meanwhile."""
+        try:
+            if flight.is_wanted():
+                self._cache[key] = flight.value
+                if not flight.is_wanted():
+                    self._cache.pop(key, None)
+        except (ValueError, BudgetExceededError):  # it is too large, or a budget is full
+            pass
+
+    def _checked(self, value: Any) -> Any:
+        """Refuse what only one caller could use."""
+        if isinstance(value, _ONCE_ONLY):
+            kind = type(value).__name__.replace("_", " ")
+            if isinstance(value, CoroutineType):
+                value.close()
+            raise TypeError(
+                f"{self._name()} returned a {kind}, which can be used only once, so that it "
+                "cannot be kept for the next call"
+            )
+        return value
+
+    # ---- forgetting ----
+
+    def forget_all(self) -> None:
+        """Let go of every flight: later callers start anew, and no result of theirs is kept."""
+        for flight in list(self._flights.values()):
+            flight.forgotten = True
+        self._flights.clear()
+
+    def forget(self, key: Hashable) -> None:
+        """Let go of the flight under a key."""
+        flight = self._flights.pop(key, None)
+        if flight is not None:
+            flight.forgotten = True
+
+    # ---- refusing ----
+
+    def _name(self) -> str:
+        return f"{getattr(self._function, '__qualname__', repr(self._function))}()"
+
+    def unhashable(self, call: tuple[Arguments, Named], key: object, error: TypeError) -> TypeError:
+        """Return what to raise for a call whose key cannot be hashed."""
+        if key is not None:
+            return TypeError(f"what key= of {self._name()} returned cannot be hashed: {error}")
+        args, kwargs = call
+        named = [*_names(self._function, args).items(), *kwargs.items()]
+        for name, value in named:
+            try:
+                hash(value)
+            except TypeError:
+                return TypeError(
+                    f"argument {name!r} of {self._name()} cannot be hashed, because it is or holds "
+                    f"something that can change: {error}; memoize(key=...) can make a key of the "
+                    f"arguments, memoize(ignore=[{name!r}]) leaves it out"
+                )
+        return error
+
+
+def _names(function: Callable[..., Any], args: Arguments) -> dict[str, Any]:
+    """Return positional arguments by what the function calls them."""
+    from inspect import signature
+
+    try:
+        parameters = list(signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return {f"[{i}]": value for i, value in enumerate(args)}
+    names = {}
+    for i, value in enumerate(args):
+        parameter = parameters[min(i, len(parameters) - 1)]
+        extra = parameter.kind is parameter.VAR_POSITIONAL
+        first = parameters.index(parameter)
+        names[f"{parameter.name}[{i - first}]" if extra else parameter.name] = value
+    return names
+
+
+async def _ready(value: Any) -> Any:
+    return value
+
+
+class AsyncFlights(Flights):
+    """The same for a coroutine function, whose callers are tasks of one event loop or several."""
+
+    def __init__(self, function: Callable[..., Any], cache: Any) -> None:
+        super().__init__(function, cache)
+        self.hit = _ready
+
+    async def answer(self, key: Hashable, args: Arguments, kwargs: Named) -> Any:
+        """Compute the result of a call, or wait for who does."""
+        from asyncio import get_running_loop
+
+        outcome = _NOTHING
+        while outcome is _NOTHING:
+            mine = Flight(self._flights, key)
+            flight = self._flights.setdefault(key, mine)
+            if flight is mine:
+                with mine:
+                    outcome = mine.value = self._look(key, _NOTHING)
+                    if outcome is _NOTHING:
+                        value = await self._function(*args, **kwargs)
+                        outcome = mine.value = self._checked(value)
+                        self._keep(mine, key)
+                break
+            with _Waiting(flight) as allowed:
+                if allowed:
+                    loop = get_running_loop()
+                    landing = loop.create_future()
+                    flight.waiters.append(partial(_wake, loop, landing))
+                    if not flight.landed:
+                        await landing
+            if allowed:
+                outcome = flight.outcome()
+            else:
+                outcome = await self._function(*args, **kwargs)
+        return outcome
+
+
+def _wake(loop: Any, landing: Any) -> None:
+    with suppress(RuntimeError):  # that loop is closed, and nobody waits there
+        loop.call_soon_threadsafe(_settle, landing)
+
+
+def _settle(landing: Any) -> None:
+    if not landing.done():
+        landing.set_result(None)
