@@ -176,6 +176,22 @@ def test_high_water_in_bytes_moves_with_the_bound() -> None:
     assert told == ["high", "low"]
 
 
+@pytest.mark.parametrize("most", range(1, 8))
+def test_water_in_small_queues(most: int) -> None:
+    told: list[str] = []
+    queue_: AnyQueue = BoundedQueue(
+        max_items=most,
+        high_water=lambda _: told.append("high"),
+        low_water=lambda _: told.append("low"),
+        high=0.51,
+    )
+    for _ in range(3):
+        for number in range(most):
+            queue_.put(number)
+        queue_.get_many()
+    assert told == ["high", "low"] * 3
+
+
 def test_one_callback_alone() -> None:
     told: list[int] = []
     queue_: AnyQueue = BoundedQueue(max_items=1, low_water=lambda queue_: told.append(len(queue_)))
@@ -195,7 +211,7 @@ def test_a_callback_that_changes_the_level_is_told_of_it_afterwards() -> None:
         assert told[-1] == "high"  # not told in the middle
 
     queue_: AnyQueue = BoundedQueue(
-        max_items=4, high_water=drain, low_water=lambda _: told.append("low")
+        max_items=4, high_water=drain, low_water=lambda _: told.append("low"), high=0.75
     )
     for _ in range(3):
         for number in range(3):

@@ -195,18 +195,31 @@ bool bb_queue_is_full(bb_queue *self) {
 
 /* ---- high and low water ---- */
 
-static uint64_t share_of(uint64_t bound, double share) {
-    return bound == BB_UNLIMITED ? bound : (uint64_t)((double)bound * share);
+/* Rounded up to high water and down to low water; high is above low, so that one content is
+ * never both, and above zero, so that an empty queue is low. */
+static uint64_t high_of(uint64_t bound, double share) {
+    const double level = (double)bound * share;
+    uint64_t high = bound;
+    if (level < (double)bound) {
+        high = (uint64_t)level;
+        high += (double)high < level;
+    }
+    return high == 0 ? 1 : high;
 }
 
-/* An empty queue is low, whatever the shares. */
+static uint64_t low_of(uint64_t bound, double share, uint64_t high) {
+    const double level = (double)bound * share;
+    const uint64_t low = level < (double)bound ? (uint64_t)level : bound;
+    return low < high ? low : high - 1;
+}
+
 void bb_queue_watch(bb_queue *self, double high, double low) {
     const uint64_t bytes = self->ring.budget.limit;
     const uint32_t items = self->ring.max_count;
-    self->water.high_bytes = share_of(bytes, high) + (share_of(bytes, high) == 0);
-    self->water.high_items = (uint32_t)share_of(items, high) + (share_of(items, high) == 0);
-    self->water.low_bytes = share_of(bytes, low);
-    self->water.low_items = (uint32_t)share_of(items, low);
+    self->water.high_bytes = high_of(bytes, high);
+    self->water.high_items = (uint32_t)high_of(items, high);
+    self->water.low_bytes = low_of(bytes, low, self->water.high_bytes);
+    self->water.low_items = (uint32_t)low_of(items, low, self->water.high_items);
     self->water.watched = true;
 }
 

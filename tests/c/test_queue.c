@@ -164,6 +164,29 @@ static void tells_of_high_and_low_water_once_each(void) {
     pair_close(&self);
 }
 
+/* Whatever the bounds and shares round to, one content is never both high and low. */
+static void high_is_above_low(void) {
+    const double shares[] = {0, 1e-300, 0.1, 0.3, 0.5, 0.7999, 0.8, 1};
+    const uint64_t limits[] = {0, 1, 2, 3, 17, 1000, (uint64_t)1 << 62, BB_UNLIMITED};
+    for (uint32_t items = 1; items < 30; items++) {
+        for (int kind = 0; kind < 8 * 8 * 8; kind++) {
+            const double high = shares[kind % 8], low = shares[kind / 8 % 8];
+            if (low >= high) {
+                continue;
+            }
+            pair self;
+            pair_open(&self, limits[kind / 64], BB_UNLIMITED, items);
+            bb_queue_watch(&self.queue, high, low);
+            const bb_water *water = &self.queue.water;
+            CHECK(water->low_bytes < water->high_bytes && water->low_items < water->high_items);
+            CHECK(water->high_items <= items && water->high_items >= items * high);
+            CHECK(water->low_items <= items * low);
+            CHECK(!bb_queue_crossed(&self.queue));
+            pair_close(&self);
+        }
+    }
+}
+
 /* In a forked process the waiters of other threads are gone, maybe their memory too. */
 static void forgets_waiters_without_touching_them(void) {
     pair self;
@@ -189,6 +212,7 @@ int main(void) {
     a_call_that_is_not_answered_goes_on();
     waits_for_a_budget_only_while_it_holds_items();
     tells_of_high_and_low_water_once_each();
+    high_is_above_low();
     forgets_waiters_without_touching_them();
     return 0;
 }
