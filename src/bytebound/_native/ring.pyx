@@ -4,8 +4,8 @@
 """A deque whose bound is in bytes, in items, or in both."""
 
 cimport cython
-from cpython.object cimport PyObject, PyTypeObject, Py_EQ
-from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
+from cpython.object cimport PyObject, PyTypeObject
+from libc.stdint cimport UINT32_MAX, uint64_t
 
 from bytebound._native.container cimport set_attributes
 from bytebound._native.core cimport (
@@ -26,12 +26,10 @@ from bytebound._native.core cimport (
     bb_removed,
     bb_ring,
     bb_ring_append,
-    bb_ring_at,
     bb_ring_copy,
     bb_ring_could_fit,
     bb_ring_init,
     bb_ring_insert,
-    bb_ring_overhead_for,
     bb_ring_remove,
     bb_ring_remove_many,
     bb_ring_replace,
@@ -43,21 +41,19 @@ from bytebound._native.core cimport (
 )
 from bytebound._native.measuring cimport SIZE_BY_CALL, SIZE_DEEP
 from bytebound._native.ring_base cimport (
-    RingBase,
     adjust,
     bb_container_traverse_locked,
     bb_drop_items,
     bb_install_ring_slots,
-    bb_item_at,
     bb_part,
     bb_share_items,
     charge_of,
     locate,
     whole,
 )
+from bytebound._native.ring_sequence cimport RingSequence, as_index, part_of
 from bytebound._native.sizing cimport register_container
 from bytebound._native.support cimport (
-    PyObject_RichCompareBool,
     bb_lock,
     bb_publish,
     bb_python_allocator,
@@ -68,20 +64,8 @@ from bytebound._native.support cimport (
 )
 
 from collections.abc import MutableSequence
-from types import GenericAlias
 
 from bytebound._native.units import MAX_SIZE as _MAX_SIZE
-
-
-cdef extern from "Python.h":
-    object PyObject_RichCompare(object left, object right, int operation)
-    int Py_ReprEnter(object) except -1
-    void Py_ReprLeave(object)
-    int PySlice_Unpack(
-        object part, Py_ssize_t *start, Py_ssize_t *stop, Py_ssize_t *step
-    ) except -1
-    Py_ssize_t PyNumber_AsSsize_t(object, PyObject *error) except? -1
-    PyObject *PyExc_IndexError
 
 
 # The hot paths are functions, not methods, so that the C compiler can inline them.
@@ -140,16 +124,6 @@ cdef object take(RingBuffer self, bb_end end):
     return bb_steal(<PyObject *> removed.value)
 
 
-cdef inline Py_ssize_t as_index(index) except? -1:
-    return PyNumber_AsSsize_t(index, PyExc_IndexError)
-
-
-cdef bb_part part_of(part) except *:
-    cdef bb_part unpacked
-    PySlice_Unpack(part, &unpacked.start, &unpacked.stop, &unpacked.step)
-    return unpacked
-
-
 cdef bint forwards(bb_part *part, Py_ssize_t count) noexcept:
     """Make a part of so many items go from left to right; whether it did already."""
     if part.step > 0:
@@ -161,7 +135,7 @@ cdef bint forwards(bb_part *part, Py_ssize_t count) noexcept:
 
 @cython.collection_type("sequence")
 @cython.no_gc_clear
-cdef class RingBuffer(RingBase):
+cdef class RingBuffer(RingSequence):
     """RingBuffer(iterable=(), max_items=None, max_bytes=None, *, sizer="deep", on_evict=None, \
 budget=None, name=None)
 --
@@ -240,18 +214,12 @@ budget=None, name=None)
     RingBuffer([7, 8, 9], max_items=3)
     """
 
-    __hash__ = None
-
     def __init__(
         self, iterable=(), max_items=None, max_bytes=None, *, sizer="deep", on_evict=None,
         budget=None, name=None,
     ):
         self.configure(max_items, max_bytes, sizer, on_evict, budget, name)
-        RingBuffer.extend(self, iterable)
-
-    @classmethod
-    def __class_getitem__(cls, item):
-        return GenericAlias(cls, item)
+        self.append_all(iterable)
 
     # ---- at the ends ----
 
@@ -265,8 +233,15 @@ budget=None, name=None)
 
     def extend(self, iterable, /):
         """Append each item at the right end; what was appended before an error stays."""
+        self.append_all(iterable)
+
+    cdef int append_measured(self, PyObject *item, uint64_t charge) except -1:
+        return add_measured(self, BB_RIGHT, item, charge)
+
+    cdef int append_all(self, iterable) except -1:
         for item in self.listed(whole()) if iterable is self else iterable:
             add(self, BB_RIGHT, <PyObject *> item)
+        return 0
 
     def extendleft(self, iterable, /):
         """Append each item at the left end, so that they end up in reverse order."""
@@ -413,164 +388,6 @@ budget=None, name=None)
         bb_unlock(&self.mutex)
         self.drop_cleared(&taken, self.on_evict)
 
-    # ---- by value ----
-
-    cdef int64_t search(
-        self, value, Py_ssize_t start, Py_ssize_t stop, uint64_t version, changed
-    ) except -2:
-        cdef PyObject *item
-        cdef bint equal
-        while True:
-            bb_lock(&self.mutex)
-            if version != self.ring.version:
-                bb_unlock(&self.mutex)
-                raise changed(f"{type(self).__name__} changed while its items were compared")
-            if start >= stop:
-                bb_unlock(&self.mutex)
-                return -1
-            item = bb_item_at(&self.ring, start)
-            incref(item)
-            bb_unlock(&self.mutex)
-            try:
-                equal = PyObject_RichCompareBool(item, <PyObject *> value, Py_EQ)
-            finally:
-                decref(item)
-            if equal:
-                return start
-            start += 1
-
-    def __contains__(self, value):
-        cdef bb_part part = whole()
-        cdef uint64_t version = fix(self, &part)
-        return self.search(value, 0, part.stop, version, RuntimeError) >= 0
-
-    def index(self, value, start=0, stop=9223372036854775807, /):
-        """The first index at which an item equals `value`, as list's `index`; else ValueError."""
-        cdef bb_part part = part_of(slice(start, stop))
-        cdef uint64_t version = fix(self, &part)
-        cdef int64_t at = self.search(value, part.start, part.stop, version, RuntimeError)
-        if at < 0:
-            raise ValueError(f"{value!r} is not in {type(self).__name__}")
-        return at
-
-    def count(self, value, /):
-        """How many items equal `value`."""
-        cdef bb_part part = whole()
-        cdef uint64_t version = fix(self, &part)
-        cdef int64_t at = self.search(value, 0, part.stop, version, RuntimeError)
-        cdef Py_ssize_t found = 0
-        while at >= 0:
-            found += 1
-            at = self.search(value, at + 1, part.stop, version, RuntimeError)
-        return found
-
-    def remove(self, value, /):
-        """Take the first item that equals `value` out.
-
-        Raises
-        ------
-        ValueError
-            If there is none.
-        IndexError
-            If the ring changed meanwhile, as deque raises.
-        """
-        cdef bb_removed removed
-        cdef bb_part part = whole()
-        cdef uint64_t version = fix(self, &part)
-        cdef int64_t at = self.search(value, 0, part.stop, version, IndexError)
-        if at < 0:
-            raise ValueError(f"{value!r} is not in {type(self).__name__}")
-        bb_lock(&self.mutex)
-        if version != self.ring.version:
-            bb_unlock(&self.mutex)
-            raise IndexError(f"{type(self).__name__} changed while its items were compared")
-        bb_ring_remove(&self.ring, at, BB_DELETED, &removed)
-        bb_unlock(&self.mutex)
-        self.notify(<PyObject *> removed.value, BB_DELETED)
-        decref(<PyObject *> removed.value)
-
-    # ---- as a whole ----
-
-    def __iter__(self):
-        return RingIterator(self)
-
-    def __reversed__(self):
-        return RingReverseIterator(self)
-
-    def __richcmp__(self, other, int operation):
-        if not isinstance(other, RingBuffer):
-            return NotImplemented
-        return PyObject_RichCompare(
-            (<RingBuffer> self).listed(whole()), (<RingBuffer> other).listed(whole()), operation
-        )
-
-    def __add__(self, other):
-        if not isinstance(self, RingBuffer) or not isinstance(other, RingBuffer):
-            return NotImplemented
-        joined = (<RingBuffer> self).sliced(whole())
-        RingBuffer.extend(joined, (<RingBuffer> other).listed(whole()))
-        return joined
-
-    def __iadd__(self, other):
-        self.extend(other)
-        return self
-
-    def __mul__(self, times):
-        cdef RingBuffer repeated
-        if not hasattr(times, "__index__"):
-            return NotImplemented
-        repeated = self.sliced(whole())
-        repeated.repeat(as_index(times))
-        return repeated
-
-    def __rmul__(self, times):
-        return self * times
-
-    def __imul__(self, times):
-        if not hasattr(times, "__index__"):
-            return NotImplemented
-        self.repeat(as_index(times))
-        return self
-
-    cdef int repeat(self, Py_ssize_t times) except -1:
-        cdef bb_ring copy
-        cdef uint64_t most
-        cdef uint32_t i
-        if times <= 0:
-            self.clear()
-            return 0
-        self.snapshot(whole(), &copy)
-        try:
-            # More than the bounds can hold would only enter and leave again.
-            most = min(self.ring.max_count, self.ring.budget.limit // bb_ring_overhead_for(1))
-            if copy.count != 0:
-                times = min(<uint64_t> times, most // copy.count + 2)
-            for _ in range(times - 1):
-                for i in range(copy.count):
-                    add_measured(
-                        self, BB_RIGHT, bb_item_at(&copy, i), bb_ring_at(&copy, i).charge
-                    )
-        finally:
-            bb_drop_items(&copy)
-        return 0
-
-    def __repr__(self):
-        if Py_ReprEnter(self):
-            return "[...]"
-        try:
-            settings = "".join(
-                f", {name}={value!r}"
-                for name, value in (
-                    ("max_items", self.max_items),
-                    ("max_bytes", self.max_bytes),
-                    ("name", self.name),
-                )
-                if value is not None
-            )
-            return f"{type(self).__name__}({self.listed(whole())!r}{settings})"
-        finally:
-            Py_ReprLeave(self)
-
     # ---- pickling ----
 
     def __reduce__(self):
@@ -596,7 +413,7 @@ budget=None, name=None)
         if status == BB_OK:
             bb_share_items(&self.ring)
         else:
-            RingBuffer.extend(self, items)
+            self.append_all(items)
         self.on_evict = on_evict
         self.reset_stats()
 
@@ -606,16 +423,6 @@ cdef Py_ssize_t counted(n) except -1:
     if count < 0:
         raise ValueError(f"a number of items must not be negative, and {n} is")
     return count
-
-
-cdef uint64_t fix(RingBuffer self, bb_part *part) noexcept:
-    """Make a part's indices those of the ring as it is; the version for which they hold."""
-    cdef uint64_t version
-    bb_lock(&self.mutex)
-    adjust(part, self.ring.count)
-    version = self.ring.version
-    bb_unlock(&self.mutex)
-    return version
 
 
 cdef int splice(RingBuffer self, bb_part part, list items) except -1:
@@ -667,66 +474,6 @@ cdef int splice(RingBuffer self, bb_part part, list items) except -1:
 
 def _new(cls):
     return cls.__new__(cls)
-
-
-@cython.no_gc_clear
-cdef class RingWalk:
-    """Walks a ring by index, and notices when it changes."""
-
-    def __cinit__(self, RingBuffer ring not None, Py_ssize_t visited=0):
-        self.ring = ring
-        bb_lock(&ring.mutex)
-        self.version = ring.ring.version
-        self.visited = min(max(visited, 0), ring.ring.count)
-        bb_unlock(&ring.mutex)
-
-    def __iter__(self):
-        return self
-
-    cdef object following(self, bint reverse):
-        cdef RingBuffer ring = self.ring
-        cdef PyObject *item
-        bb_lock(&ring.mutex)
-        if self.finished or (
-            self.visited >= ring.ring.count and self.version == ring.ring.version
-        ):
-            self.finished = True
-            bb_unlock(&ring.mutex)
-            raise StopIteration
-        if self.version != ring.ring.version:
-            bb_unlock(&ring.mutex)
-            raise RuntimeError(f"{type(ring).__name__} changed during iteration")
-        item = bb_item_at(
-            &ring.ring, ring.ring.count - 1 - self.visited if reverse else self.visited
-        )
-        incref(item)
-        self.visited += 1
-        bb_unlock(&ring.mutex)
-        return bb_steal(item)
-
-    def __length_hint__(self):
-        return max(0, len(self.ring) - <int64_t> self.visited)
-
-    def __reduce__(self):
-        return type(self), (self.ring, self.visited)
-
-
-@cython.final
-@cython.no_gc_clear
-cdef class RingIterator(RingWalk):
-    """Walks a ring from left to right; see `RingBuffer` for what it allows meanwhile."""
-
-    def __next__(self):
-        return self.following(False)
-
-
-@cython.final
-@cython.no_gc_clear
-cdef class RingReverseIterator(RingWalk):
-    """Walks a ring from right to left; see `RingBuffer` for what it allows meanwhile."""
-
-    def __next__(self):
-        return self.following(True)
 
 
 cdef int clear_references(PyObject *self) noexcept:

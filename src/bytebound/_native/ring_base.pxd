@@ -53,10 +53,6 @@ cdef class RingBase(BoundedContainer):
     cdef object full(self, uint64_t charge, const bb_refusal *refusal)
     # Copies a part, with references, into *copy, which is uninitialised and gets no bounds.
     cdef int snapshot(self, bb_part part, bb_ring *copy) except -1
-    # A list of a part.
-    cdef list listed(self, bb_part part)
-    # A ring of the same class and settings that holds a part.
-    cdef RingBase sliced(self, bb_part part)
     cdef int recharge(self, uint32_t index, uint64_t charge, uint64_t *charged) except -1
     # The item at an index. Called and left with the lock held; left without it, on error.
     cdef PyObject *borrow(self, Py_ssize_t index) except NULL

@@ -17,7 +17,6 @@ from bytebound._native.container cimport (
 from bytebound._native.core cimport (
     BB_BUDGET,
     BB_CLEARED,
-    BB_FULL,
     BB_OK,
     BB_OVER_BUDGET,
     BB_REPLACED,
@@ -465,66 +464,6 @@ cdef class RingBase(BoundedContainer):
         if status != BB_OK:
             raise self.error_of(status, &refusal)
         return 0
-
-    cdef list listed(self, bb_part part):
-        cdef bb_ring copy
-        cdef uint32_t i
-        self.snapshot(part, &copy)
-        try:
-            # Made at its full length, it would crash 3.13 without GIL where memory fails.
-            result = []
-            for i in range(copy.count):
-                result.append(<object> bb_item_at(&copy, i))
-        finally:
-            bb_drop_items(&copy)
-        return result
-
-    cdef RingBase sliced(self, bb_part part):
-        cdef RingBase other
-        cdef bb_part adjusted
-        cdef bb_refusal refusal
-        cdef bb_status status = BB_FULL
-        cdef Py_ssize_t count
-        while status == BB_FULL:  # the bounds grew since they were read
-            other = self._like()
-            adjusted = part
-            bb_lock(&self.mutex)
-            count = adjust(&adjusted, self.ring.count)
-            status = bb_ring_copy(
-                &self.ring, adjusted.start, adjusted.step, count, &other.ring, &refusal
-            )
-            if status == BB_OK:
-                bb_share_items(&other.ring)
-            bb_unlock(&self.mutex)
-        if status != BB_OK:
-            raise self.error_of(status, &refusal)
-        return other
-
-    def _like(self):
-        """An empty ring of the same class and settings."""
-        self.check_ready()
-        cdef RingBase other = type(self).__new__(type(self))
-        other.configure(
-            self.max_items, self.max_bytes, self.sizer, self.on_evict, self.budget, self.name
-        )
-        set_attributes(other, self.__getstate__())
-        return other
-
-    def copy(self):
-        """A ring of the same class, settings, contents and order, with slots of its own.
-
-        Items are shared, counters start at zero. In a budget the copy is charged like any other
-        container.
-
-        Raises
-        ------
-        BudgetExceededError
-            If the budget has no room for a second one.
-        """
-        return self.sliced(whole())
-
-    def __copy__(self):
-        return self.sliced(whole())
 
     def __sizeof__(self):
         return object.__sizeof__(self) + bb_ring_overhead(&self.ring)
