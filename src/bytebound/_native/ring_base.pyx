@@ -12,7 +12,6 @@ from bytebound._native.container cimport (
     REASONS,
     check_callback,
     report_departure,
-    set_attributes,
 )
 from bytebound._native.core cimport (
     BB_BUDGET,
