@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bytebound import ArrayRing, Budget, BudgetExceededError
+from bytebound import ArrayRing, Budget, BudgetExceededError, LRUCache
 
 PAGE = mmap.PAGESIZE
 RECORD = np.dtype([("when", "M8[ns]"), ("what", "S3"), ("where", "f4", (2,))])
@@ -406,3 +406,15 @@ def test_numpy_is_imported_by_the_first_ring() -> None:
         "bytebound.ArrayRing(3); assert 'numpy' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_cache_under_the_same_budget_makes_room() -> None:
+    budget = Budget(10 * PAGE)
+    cache: LRUCache[int, int] = LRUCache("1MiB", charge_overhead=False, budget=budget)
+    for number in range(10):
+        cache.put(number, number, size=PAGE)
+    ring = ArrayRing(3 * PAGE // 8, budget=budget)
+    assert (list(cache), ring.nbytes) == (list(range(3, 10)), 3 * PAGE)
+    with pytest.raises(BudgetExceededError):
+        ArrayRing(8 * PAGE // 8, budget=budget)
+    assert len(cache) == 7

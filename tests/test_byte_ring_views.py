@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
-from bytebound import Budget, BudgetExceededError, ByteRing
+from bytebound import Budget, BudgetExceededError, ByteRing, LRUCache
 
 PAGE = mmap.PAGESIZE
 SMALL = 4 * PAGE
@@ -259,3 +259,26 @@ def test_more_views_than_anybody_counts() -> None:
     ring._validate()
     del views
     assert ring.stats().views == 0
+
+
+def test_a_cache_under_the_same_budget_makes_room() -> None:
+    budget = Budget(SMALL + 3 * PAGE, name="all")
+    cache: LRUCache[int, int] = LRUCache("1MiB", charge_overhead=False, budget=budget)
+
+    def fill() -> None:
+        for number in range(100):
+            cache.put(number, number, size=budget.max_bytes // 50)
+        assert budget.max_bytes - budget.nbytes < PAGE // 2
+
+    fill()
+    ring = full_ring(1000, on_pinned="copy", budget=budget)
+    assert ring.nbytes == SMALL
+    fill()
+    expected = ring[0]
+    left = cache.stats().evictions["budget"]
+    view = ring.view(0)
+    ring.append(bytes(1000))
+    assert view == expected
+    assert cache.stats().evictions["budget"] > left
+    assert 0 < budget.nbytes == ring.nbytes + cache.nbytes <= budget.max_bytes
+    assert "ByteRing" in str(budget.report())

@@ -17,8 +17,10 @@ from cpython.object cimport PyTypeObject
 from libc.stdint cimport INT64_MAX
 from libc.string cimport memcpy
 
+from bytebound._native.budget cimport make_room
 from bytebound._native.core cimport (
     BB_OK,
+    BB_OVER_BUDGET,
     bb_array_ring_append,
     bb_array_ring_clear,
     bb_array_ring_close,
@@ -42,7 +44,7 @@ from bytebound._native.support cimport bb_lock, bb_publish, bb_unlock
 from collections import namedtuple
 from math import prod
 from operator import index as to_index
-from sys import byteorder
+from sys import byteorder as _byteorder
 
 from bytebound._native.units import MAX_SIZE as _MAX_SIZE
 
@@ -197,16 +199,21 @@ cdef class ArrayRing(MappedRing):
         if rows > _MAX_SIZE or row_bytes > _MAX_SIZE:
             raise MemoryError(f"there is no memory for {rows} rows of {row_bytes} bytes")
         self.join_budget(budget, name)
-        status = bb_array_ring_open(
-            &self.ring, rows, row_bytes,
-            &self.budget.core if self.budget is not None else NULL, &refusal,
-        )
+        status = BB_OVER_BUDGET
+        while status == BB_OVER_BUDGET:
+            status = bb_array_ring_open(
+                &self.ring, rows, row_bytes,
+                &self.budget.core if self.budget is not None else NULL, &refusal,
+            )
+            if status == BB_OVER_BUDGET:
+                make_room(self, self.budget, &refusal, refusal.requested)
         if status != BB_OK:
             raise self.error_of(status, &refusal)
         self.dtype = kind
         self.shape = row_shape
         if row_shape == () and kind.isnative and kind.kind in "iuf":
             self.expect_numbers()
+        self.enlist()
 
     def __dealloc__(self):
         bb_array_ring_close(&self.ring)
@@ -247,7 +254,7 @@ cdef class ArrayRing(MappedRing):
             self.number = {8: NUMBER_FLOAT64, 4: NUMBER_FLOAT32}.get(
                 self.dtype.itemsize, NUMBER_OTHER
             )
-        elif byteorder == "little":  # an integer's lowest bytes come first
+        elif _byteorder == "little":  # an integer's lowest bytes come first
             bounds = numpy.iinfo(self.dtype)
             self.least = bounds.min
             self.most = min(bounds.max, INT64_MAX)

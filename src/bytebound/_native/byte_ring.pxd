@@ -9,7 +9,7 @@ cdef class ByteRing(MappedRing):
     cdef readonly size_t capacity
     cdef readonly str on_pinned
 
-    cdef object refused(self, bb_status status, const bb_refusal *refusal, Py_ssize_t length)
+    cdef int refuse(self, bb_status status, const bb_refusal *refusal, Py_ssize_t length) except -1
     cdef bytes copy_of(self, uint64_t seq)
     cdef bint locate(self, Py_ssize_t index, uint64_t *seq) except -1
     cdef bytes at(self, Py_ssize_t index)

@@ -9,7 +9,7 @@ from bytebound._native.mapped_ring import MappedRing
 class ByteRingStats(NamedTuple):
     items: int
     appends: int
-    evictions: int
+    evictions: dict[str, int]
     set_aside: int
     views: int
     nbytes: int

@@ -24,8 +24,10 @@ from cpython.object cimport PyTypeObject
 from cpython.slice cimport PySlice_AdjustIndices, PySlice_Unpack
 from libc.string cimport memcpy, memset
 
+from bytebound._native.budget cimport make_room
 from bytebound._native.core cimport (
     BB_OK,
+    BB_OVER_BUDGET,
     BB_PINNED,
     BB_PINNED_COPY,
     BB_PINNED_RAISE,
@@ -73,8 +75,10 @@ class ByteRingStats(namedtuple("ByteRingStats", (
     ----------
     items : int
         Records in the ring.
-    appends, evictions, set_aside : int
-        Records appended, dropped to make room, and overwritten while they were viewed.
+    appends, set_aside : int
+        Records appended, and overwritten while they were viewed.
+    evictions : dict of str to int
+        Records dropped by reason, which is always ``"size"``: to make room in the block.
     views : int
         Views alive.
     nbytes, payload_nbytes, overhead_nbytes, pinned_nbytes, peak_nbytes, max_bytes : int
@@ -105,14 +109,14 @@ cdef inline object append_bytes(ByteRing self, const void *data, Py_ssize_t leng
         seq = self.ring.next_seq
         result = PyLong_FromUnsignedLongLong(seq)
         enter(self)
-        if seq == self.ring.next_seq:
-            break
+        if seq != self.ring.next_seq:
+            bb_unlock(&self.mutex)
+            continue
+        status = bb_byte_ring_append(&self.ring, data, length, &refusal)
         bb_unlock(&self.mutex)
-    status = bb_byte_ring_append(&self.ring, data, length, &refusal)
-    bb_unlock(&self.mutex)
-    if status != BB_OK:
-        raise self.refused(status, &refusal, length)
-    return result
+        if status == BB_OK:
+            return result
+        self.refuse(status, &refusal, length)
 
 
 @cython.no_gc_clear  # dropping the budget would take it away from below the native ring
@@ -204,10 +208,14 @@ cdef class ByteRing(MappedRing):
         if on_pinned not in ("raise", "copy"):
             raise ValueError(f'on_pinned must be "raise" or "copy", not {on_pinned!r}')
         self.join_budget(budget, name)
-        status = bb_byte_ring_open(
-            &self.ring, size, BB_PINNED_COPY if on_pinned == "copy" else BB_PINNED_RAISE,
-            &self.budget.core if self.budget is not None else NULL, &refusal,
-        )
+        status = BB_OVER_BUDGET
+        while status == BB_OVER_BUDGET:
+            status = bb_byte_ring_open(
+                &self.ring, size, BB_PINNED_COPY if on_pinned == "copy" else BB_PINNED_RAISE,
+                &self.budget.core if self.budget is not None else NULL, &refusal,
+            )
+            if status == BB_OVER_BUDGET:
+                make_room(self, self.budget, &refusal, refusal.requested)
         if status == BB_TOO_LARGE:
             raise ValueError(f"capacity must be at most 1 TiB, not {size} bytes")
         if status == BB_UNSUPPORTED:
@@ -216,32 +224,36 @@ cdef class ByteRing(MappedRing):
             raise self.error_of(status, &refusal)
         self.capacity = size // (least // 2) * (least // 2)
         self.on_pinned = on_pinned
+        self.enlist()
 
     def __dealloc__(self):
         bb_byte_ring_close(&self.ring)
 
     # ---- writing ----
 
-    cdef object refused(self, bb_status status, const bb_refusal *refusal, Py_ssize_t length):
+    cdef int refuse(self, bb_status status, const bb_refusal *refusal, Py_ssize_t length) except -1:
+        """Raise for a status, unless others under the budget made room to try again."""
+        if status == BB_OVER_BUDGET:
+            return make_room(self, self.budget, refusal, refusal.requested)
         if status == BB_PINNED:
-            return BufferError(
+            raise BufferError(
                 f"record {self.ring.blocker} would be overwritten while views of it are alive: "
                 'release them, or make the ring with on_pinned="copy"'
             )
         if status == BB_TOO_MANY:
-            return BufferError("too many views of one ByteRing are alive")
+            raise BufferError("too many views of one ByteRing are alive")
         if status == BB_TOO_LARGE and refusal.level == NULL:
-            return EntryTooLargeError(
+            raise EntryTooLargeError(
                 f"a record of {length} bytes cannot fit into capacity={self.capacity}: the longest "
                 f"has {bb_byte_ring_longest(&self.ring)}",
                 length, self.capacity,
             )
         if status == BB_TOO_LARGE:
-            return BufferError(
+            raise BufferError(
                 f"views need {refusal.requested} more bytes beside the block, and {refusal.total} "
                 f"of max_bytes={refusal.limit} are in use: release some"
             )
-        return self.error_of(status, refusal)
+        raise self.error_of(status, refusal)
 
     def append(self, record, /):
         """Copy a record in and return its sequence number; the oldest leave as needed.
@@ -269,7 +281,8 @@ cdef class ByteRing(MappedRing):
             If it would overwrite a record that is viewed (with ``on_pinned="raise"``), or
             views would pass `max_bytes` (with ``"copy"``).
         BudgetExceededError
-            If a budget above has no room to set a viewed record aside.
+            If a budget above has no room to set a viewed record aside, and others cannot make
+            any.
 
         Notes
         -----
@@ -560,14 +573,16 @@ cdef class ByteRing(MappedRing):
         cdef bb_refusal refusal
         cdef bb_status status
         view.ring = self
-        enter(self)
-        if seq < self.ring.first_seq:
+        while True:
+            enter(self)
+            if seq < self.ring.first_seq:
+                bb_unlock(&self.mutex)
+                return None
+            status = bb_byte_ring_view(&self.ring, seq, &view.view, &refusal)
             bb_unlock(&self.mutex)
-            return None
-        status = bb_byte_ring_view(&self.ring, seq, &view.view, &refusal)
-        bb_unlock(&self.mutex)
-        if status != BB_OK:
-            raise self.refused(status, &refusal, 0)
+            if status == BB_OK:
+                break
+            self.refuse(status, &refusal, 0)
         view.looks = True
         return PyMemoryView_FromObject(view)
 
@@ -649,7 +664,7 @@ cdef class ByteRing(MappedRing):
         return ByteRingStats(
             items=count,
             appends=counters.appends,
-            evictions=counters.evictions,
+            evictions={"size": counters.evictions},
             set_aside=counters.set_aside,
             views=views,
             nbytes=totals.total,
