@@ -13,7 +13,7 @@ from bytebound import Governor, LRUCache
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-from governed import LIMIT, Run, cgroup_command, run_load
+from governed import LIMIT, Run, find_cell, run_load
 
 LOOKS = 500
 TIMES = 4
@@ -22,17 +22,16 @@ HEADER = ["", "status", "passed", "kept beside", "cached", "looks", "reliefs", "
 
 def run(rounds: int) -> Suite:
     """Run both as often as asked, each in its own process."""
-    cgroup = cgroup_command(LIMIT)
+    cell = find_cell()
     runs = {
-        mode: [run_load(mode, TIMES, cgroup) for _ in range(rounds)]
+        mode: [run_load(mode, TIMES, cell) for _ in range(rounds)]
         for mode in ("ungoverned", "governed")
     }
-    how = "RLIMIT_AS" if cgroup is None else "a memory cgroup"
     survived = {mode: sum(each.status == 0 for each in ended) for mode, ended in runs.items()}
     rows = [row(mode, each) for mode, ended in runs.items() for each in ended]
     look = median(look_seconds() for _ in range(rounds)) * 1e6
     return Suite(
-        f"Governor: a cache of 2 GiB under {how} of {LIMIT >> 20} MiB, {rounds} rounds",
+        f"Governor: caches of 2 GiB under {cell.kind} of {LIMIT >> 20} MiB, {rounds} rounds",
         [
             Claim("governed runs that died", rounds - survived["governed"], 0, digits=0),
             Claim("ungoverned runs that came to their end", survived["ungoverned"], 0, digits=0),
@@ -46,7 +45,7 @@ def run(rounds: int) -> Suite:
 def row(mode: str, ended: Run) -> list[str]:
     """Return a run as a row of the table."""
     if ended.found is None:
-        return [mode, str(ended.status), *[""] * 6, ended.last_words[-40:]]
+        return [mode, str(ended.status), *[""] * 6, ended.cause[-40:]]
     found = ended.found
     sizes = [f"{found[name] >> 20:,}" for name in ("passed", "logged", "kept")]
     counts = [str(found.get(name, "")) for name in ("looks", "reliefs")]

@@ -12,37 +12,47 @@ LIMIT = 256 * 2**20
 
 
 class Run(NamedTuple):
-    """How a run ended: its exit status, what it found if it came to its end, and its last line."""
+    """How a run ended: its exit status, what it found if it came to its end, and what of."""
 
     status: int
     found: dict[str, Any] | None
-    last_words: str
+    cause: str
 
 
-def cgroup_command(limit: int) -> list[str] | None:
-    """Return what to put before a command for a memory cgroup of its own; None if there is none.
+class Cell(NamedTuple):
+    """A limit on memory: what kind it is, and what goes before a command that it shall hold for."""
 
-    Only a service manager is asked: a group of version 2 that holds processes can have no group
-    with limits below it, and the groups above are not ours.
+    kind: str
+    command: list[str]
+
+
+def find_cell() -> Cell:
+    """Return a memory cgroup of its own for each run, or RLIMIT_AS where none can be made.
+
+    Only a service manager is asked for a cgroup: a group of version 2 that holds processes can have
+    none with limits below it, and the groups above are not ours. RLIMIT_AS is set before Python
+    starts, for some allocators reserve much address space at first.
     """
     systemd_run = shutil.which("systemd-run")
-    if systemd_run is None:
-        return None
-    command = [systemd_run, "--user", "--scope", "--quiet", "--collect"]
-    command += ["-p", f"MemoryMax={limit}", "-p", "MemorySwapMax=0", "--"]
-    probe = subprocess.run([*command, "true"], capture_output=True, check=False)
-    return command if probe.returncode == 0 else None
+    if systemd_run is not None:
+        command = [systemd_run, "--user", "--scope", "--quiet", "--collect"]
+        command += ["-p", f"MemoryMax={LIMIT}", "-p", "MemorySwapMax=0", "--"]
+        if subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:
+            return Cell("a memory cgroup", command)
+    limited = ["sh", "-c", f'ulimit -v {LIMIT >> 10} && exec "$@"', "sh"]
+    return Cell("RLIMIT_AS", limited)
 
 
-def run_load(mode: str, times: int, cgroup: list[str] | None) -> Run:
-    """Pass so many limits through the cache; in a cgroup if there is a command for that."""
-    limit = LIMIT if cgroup is None else 0
+def run_load(mode: str, times: int, cell: Cell) -> Run:
+    """Pass so many limits through the caches, in a cell."""
     result = subprocess.run(
-        [*(cgroup or []), sys.executable, str(SCRIPT), mode, str(times), str(limit)],
+        [*cell.command, sys.executable, str(SCRIPT), mode, str(times)],
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
-    found = json.loads(result.stdout) if result.returncode == 0 else None
-    return Run(result.returncode, found, (result.stderr.splitlines() or [""])[-1])
+    if result.returncode == 0:
+        return Run(0, json.loads(result.stdout), "")
+    lines = [line for line in result.stderr.splitlines() if "MemoryError" in line]
+    return Run(result.returncode, None, (lines or [result.stderr or "killed"])[-1])

@@ -157,6 +157,31 @@ def test_a_real_cache() -> None:
     assert 4999 in cache
 
 
+def test_a_real_budget() -> None:
+    """Everything leaves down to what the members are guaranteed, the lowest priority first."""
+    budget = Budget("4MiB")
+    kept = LRUCache[int, bytes]("1MiB", budget=budget.child("kept", min_bytes=100_000))
+    first = LRUCache[int, bytes]("1MiB", budget=budget.child("first", priority=-1))
+    last = LRUCache[int, bytes]("1MiB", budget=budget)
+    for number in range(1000):
+        for cache in (kept, first, last):
+            cache[number] = bytes(200)
+    machine = Machine(budget, limit=budget.nbytes)
+    watcher = governor(machine, high=0.9, low=0.8)
+    before = last.nbytes
+    relief = watcher.step()
+    assert relief is not None
+    assert 0.7 * machine.limit < budget.nbytes <= 0.8 * machine.limit
+    assert relief.used_after == budget.nbytes
+    assert (kept.nbytes, last.nbytes) == (before, before)
+    machine.beside = machine.limit
+    while relief.trimmed_nbytes:
+        relief = watcher.step() or relief._replace(trimmed_nbytes=0)
+    assert 99_000 <= kept.nbytes <= 101_000
+    assert budget.nbytes <= 105_000
+    budget._validate()
+
+
 def test_garbage_is_collected_but_not_all_the_time() -> None:
     machine = Machine(Purse(10_000), beside=900)
     found = []
@@ -355,4 +380,3 @@ def test_named_in_the_package() -> None:
     assert {"Governor", "Relief", "memory_limit"} <= set(dir(bytebound)) & set(bytebound.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'Gouvernor'"):
         _ = bytebound.Gouvernor  # type: ignore[attr-defined]
-    assert isinstance(Budget, type)

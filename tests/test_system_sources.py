@@ -1,5 +1,6 @@
 """What meters read, when stalls are told, and which sources there are."""
 
+import ctypes
 import os
 import resource
 import select
@@ -241,10 +242,18 @@ def test_version_1_without_limit_is_no_source(tmp_path: Path) -> None:
         find_sources("cgroup", root)
 
 
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="no malloc_trim here")
 def test_heap_goes_back() -> None:
     """Free heap between blocks in use is resident until it is given back."""
-    blocks = [bytearray(20_000) for _ in range(3000)]
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    libc.free.argtypes = [ctypes.c_void_p]
+    blocks = [libc.malloc(20_000) for _ in range(3000)]
+    for block in blocks:
+        ctypes.memset(block, 1, 20_000)
     before = psutil.Process().memory_info().rss
-    del blocks[:-1]
+    for block in blocks[:-1]:
+        libc.free(block)
     give_back_heap()
     assert psutil.Process().memory_info().rss < before - 40_000_000
+    libc.free(blocks[-1])

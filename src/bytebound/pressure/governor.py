@@ -76,9 +76,10 @@ class Governor:
 
     Examples
     --------
-    >>> from bytebound import Governor, LRUCache
-    >>> pages = LRUCache("64MiB")
-    >>> with Governor(pages, interval=5) as governor:
+    >>> from bytebound import Budget, Governor, LRUCache
+    >>> budget = Budget("64MiB")
+    >>> pages = LRUCache("64MiB", budget=budget)
+    >>> with Governor(budget, interval=5) as governor:
     ...     pages["index"] = "<html>"
     >>> governor.running
     False
