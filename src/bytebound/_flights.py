@@ -149,28 +149,38 @@ class Flights:
         while outcome is _NOTHING:
             mine = Flight(self._flights, key)
             flight = self._flights.setdefault(key, mine)
-            if flight is mine:
-                with mine:
-                    outcome = mine.value = self._look(key, _NOTHING)
-                    if outcome is _NOTHING:  # nobody else has landed since this caller looked
-                        outcome = mine.value = self._checked(self._function(*args, **kwargs))
-                        self._keep(mine, key)
-                break
-            with _Waiting(flight) as allowed:
-                if allowed:
-                    gate = allocate_lock()
-                    gate.acquire()
-                    flight.waiters.append(gate.release)
-                    if not flight.landed:
-                        gate.acquire()
-            outcome = flight.outcome() if allowed else self._function(*args, **kwargs)
+            try:
+                if flight is mine:
+                    with mine:
+                        value = self._look(key, _NOTHING)
+                        if value is _NOTHING:  # nobody has landed since this caller looked
+                            value = self._checked(self._function(*args, **kwargs))
+                            self._keep(mine, key, value)
+                        outcome = mine.value = value
+                elif self._wait(flight):
+                    outcome = flight.outcome()
+                else:
+                    outcome = self._checked(self._function(*args, **kwargs))
+            finally:
+                del mine, flight  # they have the error, and that has this frame
         return outcome
 
-    def _keep(self, flight: Flight, key: Hashable) -> None:
+    def _wait(self, flight: Flight) -> bool:
+        """Wait for a flight, unless it waits for this caller."""
+        with _Waiting(flight) as allowed:
+            if allowed:
+                gate = allocate_lock()
+                gate.acquire()
+                flight.waiters.append(gate.release)
+                if not flight.landed:
+                    gate.acquire()
+        return allowed
+
+    def _keep(self, flight: Flight, key: Hashable, value: Any) -> None:
         """Keep a result, if there is room for it and nobody has cleared the cache meanwhile."""
         try:
             if flight.is_wanted():
-                self._cache[key] = flight.value
+                self._cache[key] = value
                 if not flight.is_wanted():
                     self._cache.pop(key, None)
         except (ValueError, BudgetExceededError):  # it is too large, or a budget is full
@@ -212,34 +222,30 @@ class Flights:
         if key is not None:
             return TypeError(f"what key= of {self._name()} returned cannot be hashed: {error}")
         args, kwargs = call
-        named = [*_names(self._function, args).items(), *kwargs.items()]
-        for name, value in named:
+        for name, value in [*zip(_names(self._function, args), args, strict=True), *kwargs.items()]:
             try:
                 hash(value)
             except TypeError:
                 return TypeError(
-                    f"argument {name!r} of {self._name()} cannot be hashed, because it is or holds "
-                    f"something that can change: {error}; memoize(key=...) can make a key of the "
-                    f"arguments, memoize(ignore=[{name!r}]) leaves it out"
+                    f"argument {name!r} of {self._name()} cannot be hashed ({error}): "
+                    "memoize(key=...) can make a key of the arguments, and memoize(ignore=...) "
+                    "leave some out"
                 )
         return error
 
 
-def _names(function: Callable[..., Any], args: Arguments) -> dict[str, Any]:
-    """Return positional arguments by what the function calls them."""
+def _names(function: Callable[..., Any], args: Arguments) -> list[str]:
+    """Return what a function calls its positional arguments."""
     from inspect import signature
 
     try:
         parameters = list(signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return {f"[{i}]": value for i, value in enumerate(args)}
-    names = {}
-    for i, value in enumerate(args):
-        parameter = parameters[min(i, len(parameters) - 1)]
-        extra = parameter.kind is parameter.VAR_POSITIONAL
-        first = parameters.index(parameter)
-        names[f"{parameter.name}[{i - first}]" if extra else parameter.name] = value
-    return names
+    except (TypeError, ValueError):  # of some built-in functions nobody knows
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "")
+    extra = range(max(len(args) - len(names), 0))
+    return [*names[: len(args)], *(f"{rest}[{i}]" for i in extra)]
 
 
 async def _ready(value: Any) -> Any:
@@ -255,32 +261,37 @@ class AsyncFlights(Flights):
 
     async def answer(self, key: Hashable, args: Arguments, kwargs: Named) -> Any:
         """Compute the result of a call, or wait for who does."""
-        from asyncio import get_running_loop
-
         outcome = _NOTHING
         while outcome is _NOTHING:
             mine = Flight(self._flights, key)
             flight = self._flights.setdefault(key, mine)
-            if flight is mine:
-                with mine:
-                    outcome = mine.value = self._look(key, _NOTHING)
-                    if outcome is _NOTHING:
-                        value = await self._function(*args, **kwargs)
-                        outcome = mine.value = self._checked(value)
-                        self._keep(mine, key)
-                break
-            with _Waiting(flight) as allowed:
-                if allowed:
-                    loop = get_running_loop()
-                    landing = loop.create_future()
-                    flight.waiters.append(partial(_wake, loop, landing))
-                    if not flight.landed:
-                        await landing
-            if allowed:
-                outcome = flight.outcome()
-            else:
-                outcome = await self._function(*args, **kwargs)
+            try:
+                if flight is mine:
+                    with mine:
+                        value = self._look(key, _NOTHING)
+                        if value is _NOTHING:
+                            value = self._checked(await self._function(*args, **kwargs))
+                            self._keep(mine, key, value)
+                        outcome = mine.value = value
+                elif await self._wait_for(flight):
+                    outcome = flight.outcome()
+                else:
+                    outcome = self._checked(await self._function(*args, **kwargs))
+            finally:
+                del mine, flight
         return outcome
+
+    async def _wait_for(self, flight: Flight) -> bool:
+        from asyncio import get_running_loop
+
+        with _Waiting(flight) as allowed:
+            if allowed:
+                loop = get_running_loop()
+                landing = loop.create_future()
+                flight.waiters.append(partial(_wake, loop, landing))
+                if not flight.landed:
+                    await landing
+        return allowed
 
 
 def _wake(loop: Any, landing: Any) -> None:

@@ -1,5 +1,6 @@
 """``memoize``: functions that remember what they returned, within a bound of bytes."""
 
+import sys
 from collections.abc import Callable, Collection, Hashable, MutableMapping
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
@@ -64,7 +65,7 @@ def memoize(
         What measures keys and results; see `LRUCache`.
     cache : MutableMapping, optional
         Where results are kept, in the place of an `LRUCache` of the function's own; several
-        functions may have one. Bounds and sizer are then the cache's.
+        functions may have one. Bounds, ttl and sizer are then the cache's.
     ignore : collection of str, optional
         Parameters that do not make calls different.
 
@@ -113,8 +114,8 @@ def memoize(
     if callable(max_bytes) or isinstance(max_bytes, classmethod):
         return memoize()(max_bytes)
     own = cache is None
-    if not own and (max_bytes, max_items, sizer) != (_DEFAULT_BOUND, None, "deep"):
-        raise TypeError("memoize(cache=...) has the bounds and the sizer of that cache")
+    if not own and (max_bytes, max_items, ttl, sizer) != (_DEFAULT_BOUND, None, None, "deep"):
+        raise TypeError("memoize(cache=...) has the bounds, the ttl and the sizer of that cache")
     if key is not None and not callable(key):
         raise TypeError(f"key must be callable or None, not {type(key).__name__}")
     if isinstance(ignore, str):
@@ -127,12 +128,32 @@ def memoize(
     def decorate(function: Any) -> Any:
         if isinstance(function, staticmethod | classmethod):
             return type(function)(decorate(function.__func__))
-        kept = LRUCache(max_bytes, max_items=max_items, sizer=sizer) if own else cache
+        kept = cache
+        if own:
+            expiry = {} if ttl is None else {"ttl": ttl}
+            kept = LRUCache(max_bytes, max_items=max_items, sizer=sizer, **expiry)
         flights = _flights_of(function)(function, kept)
         masked = _masked(function, ignore) if ignore else None
-        return MemoizedCall(function, kept, own, flights, key, frozenset(ignore), masked, settings)
+        call: MemoizedCall[Any, Any] = MemoizedCall(
+            function, kept, own, flights, key, frozenset(ignore), masked, settings
+        )
+        if isinstance(flights, AsyncFlights):
+            _mark_as_coroutine_function(call)
+        return call
 
     return decorate
+
+
+def _mark_as_coroutine_function(call: Any) -> None:
+    """Have ``inspect`` or, before Python 3.12, ``asyncio`` say that it is one."""
+    if sys.version_info >= (3, 12):
+        import inspect
+
+        inspect.markcoroutinefunction(call)
+    else:
+        from asyncio import coroutines
+
+        call._is_coroutine = coroutines._is_coroutine  # type: ignore[attr-defined]
 
 
 def _flights_of(function: Any) -> type[Flights]:

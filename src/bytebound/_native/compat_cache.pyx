@@ -4,7 +4,8 @@
 """cachetools' Cache, FIFOCache and LRUCache; bytebound.compat.cachetools is where they are used."""
 
 from cpython.object cimport PyObject, PyTypeObject
-from libc.stdint cimport UINT32_MAX, int64_t
+from cpython.long cimport PyLong_AsLongLongAndOverflow
+from libc.stdint cimport UINT32_MAX, int64_t, uint64_t
 
 from bytebound._native.core cimport (
     BB_LRU_CHARGE_MAX,
@@ -18,6 +19,25 @@ from bytebound._native.table cimport TableIterator, attributes_of, bb_adopt_slot
 import math
 from collections.abc import ItemsView, KeysView, MutableMapping, ValuesView
 from types import GenericAlias
+
+
+cdef extern from *:
+    """
+    /* A new reference to what an instance itself has under a name, or NULL. */
+    static PyObject *bb_own_attribute(PyObject *instance, PyObject *name) {
+        PyObject **attributes = _PyObject_GetDictPtr(instance);
+        PyObject *found = NULL;
+        if (attributes != NULL && *attributes != NULL) {
+    #ifdef Py_GIL_DISABLED
+            PyDict_GetItemRef(*attributes, name, &found);
+    #else
+            found = Py_XNewRef(PyDict_GetItemWithError(*attributes, name));
+    #endif
+        }
+        return found;
+    }
+    """
+    PyObject *bb_own_attribute(object instance, object name) except? NULL
 
 
 cdef object NOTHING = object()
@@ -37,10 +57,12 @@ cdef object unwrap(Cache self, PyObject *value):
 
 cdef uint64_t whole_units(size, uint64_t limit) except? 0xFFFFFFFFFFFFFFFF:
     """A size that getsizeof() gave, checked."""
+    cdef int overflow = 0
     cdef int64_t quick
-    if type(size) is int and 0 <= size <= limit:
-        quick = size
-        return quick
+    if type(size) is int:
+        quick = PyLong_AsLongLongAndOverflow(size, &overflow)
+        if not overflow and 0 <= quick and <uint64_t> quick <= limit:
+            return quick
     if size > limit:
         raise ValueError("value too large")
     if size < 0:
@@ -48,6 +70,12 @@ cdef uint64_t whole_units(size, uint64_t limit) except? 0xFFFFFFFFFFFFFFFF:
     if int(size) != size:
         raise TypeError(f"getsizeof() must give whole numbers, not {size!r}")
     return int(size)
+
+
+cdef object getsizeof_of(Cache self):
+    """What measures values: of this instance, or of its class."""
+    cdef PyObject *own = bb_own_attribute(self, "getsizeof")
+    return bb_steal(own) if own != NULL else self.getsizeof
 
 
 cdef class Cache(Table):
@@ -128,7 +156,7 @@ cdef class Cache(Table):
 
     cdef uint64_t size_of(self, value) except? 0xFFFFFFFFFFFFFFFF:
         if self.sized:
-            return whole_units(self.getsizeof(value), self.limit)
+            return whole_units(getsizeof_of(self)(value), self.limit)
         if self.limit < 1:
             raise ValueError("value too large")
         return 1

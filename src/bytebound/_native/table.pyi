@@ -6,6 +6,7 @@ from typing_extensions import disjoint_base
 @disjoint_base
 class Table:
     def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
+    def __sizeof__(self) -> int: ...
 
 @final
 class TableIterator(Iterator[Any]):

@@ -178,6 +178,9 @@ cdef class Table:
         bb_drop_taken(&taken)
         return 0
 
+    def __sizeof__(self):
+        return object.__sizeof__(self) + self.lru.overhead
+
     cdef list triples(self):
         cdef bb_lru copy
         cdef bb_refusal refusal
