@@ -130,7 +130,7 @@ def memoize(
             return type(function)(decorate(function.__func__))
         kept = cache
         if own:
-            expiry = {} if ttl is None else {"ttl": ttl}
+            expiry: dict[str, Any] = {} if ttl is None else {"ttl": ttl}
             kept = LRUCache(max_bytes, max_items=max_items, sizer=sizer, **expiry)
         flights = _flights_of(function)(function, kept)
         masked = _masked(function, ignore) if ignore else None

@@ -51,13 +51,14 @@ class Holder:
 def check(holder: Holder) -> None:
     assert_type(bare(1, text="a"), list[int])
     assert_type(bounded(1, "a"), float)
-    assert_type(later(1), Coroutine[Any, Any, str])
+    waiting: Coroutine[Any, Any, str] = later(1)
+    assert_type(waiting, Coroutine[Any, Any, str])
     assert_type(cached(1), bytes)
     assert_type(forever(1), int)
     assert_type(holder.method(1), int)
     assert_type(Holder.method(holder, 1), int)
     assert_type(holder.of_class(1), str)
-    assert_type(holder.of_nobody(1), str)
+    assert_type(Holder.of_nobody(1), str)
     assert_type(bare.cache_info(), MemoInfo)
     assert_type(bare.cache_delete(1), bool)
     bare("1")  # type: ignore[arg-type]
