@@ -195,10 +195,12 @@ def test_a_budget_is_charged_and_makes_room() -> None:
     budget = Budget(4000)
     ring = Ring(max_bytes="1MiB", budget=budget, on_evict=told(left))
     other = Ring(max_items=5, budget=budget)
-    other.append(bytes(2000))
+    other.append(bytes(1000))
+    held = budget.reserve(2000)
     for number in range(30):
         ring.append(text(number))
-        assert budget.nbytes == ring.nbytes + other.nbytes <= 4000
+        assert budget.nbytes == ring.nbytes + other.nbytes + held.nbytes <= 4000
+    assert len(other) == 0  # its item was older
     assert {reason for _item, reason in left} == {"budget"}
     before = ring.stats(), list(ring)
     with pytest.raises(BudgetExceededError):
@@ -210,7 +212,7 @@ def test_a_budget_is_charged_and_makes_room() -> None:
         ring.copy()
     with pytest.raises(BudgetExceededError):
         ring[:] = [bytes(2500)]
-    other.clear()
+    held.release()
     ring.append(bytes(2500))
     del ring, other
     gc.collect()

@@ -121,6 +121,7 @@ bb_status bb_queue_put(bb_queue *self, bb_waiter *waiter, void *item, uint64_t c
         return BB_SHUT;
     }
     if (!was_called && must_wait(self, charge)) {
+        refusal->level = NULL; /* no bound but somebody's turn */
         return bb_ring_could_fit(&self->ring, charge) ? BB_FULL : BB_TOO_LARGE;
     }
     const bb_status status = bb_ring_insert(&self->ring, self->ring.count, item, charge, refusal);

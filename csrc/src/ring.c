@@ -77,6 +77,7 @@ static inline void place(bb_ring *self, bb_end end, void *item, uint64_t charge)
     self->payload += charge;
     self->counters.inserts++;
     self->version++;
+    mark_entered(self, 1);
 }
 
 /* ---- making room ---- */
@@ -120,7 +121,7 @@ typedef struct eviction {
 /* Adds the next victim to the batch. BB_OVER_BUDGET: there is none left. */
 static bb_status push_victim(const bb_ring *self, eviction *plan, bb_batch *batch) {
     const uint32_t at = batch->count + (batch->count >= plan->skip);
-    if (at >= self->count) {
+    if (at >= self->count || !bb_ring_may_leave(self, plan->reason)) {
         return BB_OVER_BUDGET;
     }
     const uint32_t index = plan->from == BB_LEFT ? at : self->count - 1 - at;
@@ -140,6 +141,9 @@ static bb_status push_victim(const bb_ring *self, eviction *plan, bb_batch *batc
 static bb_status exchange_for_others(bb_ring *self, eviction *plan, bb_batch *batch,
                                      bb_refusal *refusal, uint32_t *room) {
     *room = 0;
+    if (!bb_ring_may_leave(self, plan->reason)) {
+        return BB_OVER_BUDGET;
+    }
     if (!bb_budget_would_admit(&self->budget, charged(self), plan->least, refusal)) {
         return BB_OVER_BUDGET; /* no need to go through the items to know */
     }
@@ -180,7 +184,7 @@ static void make_room(bb_ring *self, bb_end from, const bb_batch *batch, uint32_
 static bool evict_one(bb_ring *self, bb_end end, void *item, uint64_t charge, bb_reason reason,
                       bb_batch *batch) {
     bb_refusal refusal;
-    if (self->count == 0 || self->count < self->capacity / 2) {
+    if (self->count == 0 || self->count < self->capacity / 2 || !bb_ring_may_leave(self, reason)) {
         return false;
     }
     const bb_removed victim = describe(self, end == BB_RIGHT ? 0 : self->count - 1, reason);
@@ -211,6 +215,7 @@ static inline bool recycle(bb_ring *self, bb_end end, void *item, uint64_t charg
     self->counters.inserts++;
     self->counters.left[BB_ITEMS]++;
     self->version++;
+    mark_entered(self, 1);
     __builtin_prefetch(self->slots[end == BB_RIGHT ? self->head : at == 0 ? 0 : at - 1].item, 1);
     batch->items[0] = (bb_removed){NULL, victim.item, victim.charge, 0, BB_ITEMS};
     batch->count = 1;
@@ -325,6 +330,7 @@ bb_status bb_ring_insert(bb_ring *self, uint32_t index, void *item, uint64_t cha
     self->payload += charge;
     self->counters.inserts++;
     self->version++;
+    mark_entered(self, 1);
     return BB_OK;
 }
 
@@ -449,6 +455,8 @@ void bb_ring_init(bb_ring *self, bb_allocator allocator, uint64_t limit, uint32_
     *self = (bb_ring){0};
     self->allocator = allocator;
     self->max_count = max_count;
+    self->yields_until = UINT64_MAX;
+    self->trail.stride = 1;
     bb_budget_init(&self->budget, limit, parent, false);
 }
 

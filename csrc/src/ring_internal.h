@@ -50,6 +50,20 @@ static inline bb_removed describe(const bb_ring *self, uint32_t index, bb_reason
     return (bb_removed){NULL, slot->item, slot->charge, index, reason};
 }
 
+/* ---- ring_reclaim.c ---- */
+
+/* Remembers that items entered, for those under a budget. */
+void bb_ring_mark(bb_ring *self, uint32_t count);
+
+static inline void mark_entered(bb_ring *self, uint32_t count) {
+    if (self->budget.parent != NULL) {
+        bb_ring_mark(self, count);
+    }
+}
+
+/* Whether items leave by this ring's decision, not by that of all under a budget. */
+bool bb_ring_may_leave(const bb_ring *self, bb_reason reason);
+
 /* Those of a batch have left. */
 static inline void count_left(bb_ring *self, const bb_batch *batch) {
     for (uint32_t i = 0; i < batch->count; i++) {

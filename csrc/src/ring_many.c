@@ -70,6 +70,7 @@ bb_status bb_ring_copy(const bb_ring *self, int64_t start, int64_t step, uint32_
         return BB_NO_MEMORY;
     }
     copy_slots(self, start, step, count, into);
+    mark_entered(into, count);
     into->version++;
     return BB_OK;
 }
@@ -120,6 +121,7 @@ bb_status bb_ring_splice(bb_ring *self, uint32_t start, uint32_t step, uint32_t 
     self->count = spliced.count;
     self->capacity = spliced.capacity;
     self->payload = spliced.payload;
+    mark_entered(self, fresh->count);
     self->counters.inserts += fresh->count;
     self->counters.left[BB_REPLACED] += count;
     self->version++;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "bytebound/lru.h"
+#include "bytebound/ring.h"
 #include "check.h"
 
 enum { MEMBERS = 3, KEYS = 60, ENTRY = 10, ROOM = 20 };
@@ -152,7 +153,61 @@ static void only_what_yields_leaves_by_itself(void) {
     crew_close(&self);
 }
 
+static void append(bb_ring *rings, int to, bb_budget *root) {
+    bb_batch batch;
+    bb_refusal refusal;
+    bb_batch_init(&batch);
+    while (bb_ring_append(&rings[to], BB_RIGHT, root, 1000, &batch, &refusal) != BB_OK) {
+        uint64_t uses[2] = {UINT64_MAX, UINT64_MAX};
+        uint64_t releasable;
+        CHECK(refusal.level == root && batch.count == 0);
+        for (int i = 0; i < 2; i++) {
+            (void)bb_ring_nominee(&rings[i], &uses[i], &releasable);
+        }
+        bb_ring *chosen = &rings[uses[1] < uses[0]];
+        CHECK(bb_ring_reclaim(chosen, refusal.requested, UINT64_MAX, 999, &batch) == 0);
+        CHECK(bb_ring_reclaim(chosen, 1, UINT64_MAX, BB_UNLIMITED, &batch) >= 1000);
+        CHECK(batch.count == 1 && batch.items[0].reason == BB_BUDGET);
+        bb_batch_free(&batch, &chosen->allocator);
+        bb_batch_init(&batch);
+    }
+    CHECK(batch.count == 0);
+}
+
+/* Of rings, the time of the oldest is known to a part of their length. */
+static void the_older_items_of_rings_leave(void) {
+    bb_budget root;
+    bb_ring rings[2];
+    ledger ledger = {0, 0, -1};
+    bb_budget_init(&root, 420 * 1000, NULL, true);
+    for (int i = 0; i < 2; i++) {
+        bb_ring_init(&rings[i], ledger_allocator(&ledger), BB_UNLIMITED, UINT32_MAX, &root);
+        rings[i].yields_until = 0;
+    }
+    for (int i = 0; i < 800; i++) {
+        append(rings, i % 2, &root);
+    }
+    CHECK(rings[0].count > 180 && rings[1].count > 180);
+    for (int i = 0; i < 200; i++) {
+        append(rings, 0, &root);
+    }
+    CHECK(rings[1].count > 60 && rings[1].count < 140);
+    for (int i = 0; i < 300; i++) {
+        append(rings, 0, &root);
+    }
+    CHECK(rings[1].count == 0 && rings[0].count > 380);
+    for (int i = 0; i < 2; i++) {
+        CHECK_VALID(bb_ring_validate, &rings[i]);
+        bb_ring taken;
+        bb_ring_take_all(&rings[i], &taken);
+        bb_ring_discard(&taken);
+        bb_ring_close(&rings[i]);
+    }
+    CHECK(root.total == 0 && ledger.bytes == 0);
+}
+
 int main(void) {
+    the_older_items_of_rings_leave();
     the_oldest_of_all_leaves();
     only_what_yields_leaves_by_itself();
     return 0;

@@ -51,6 +51,18 @@ typedef enum bb_end {
     BB_RIGHT,
 } bb_end;
 
+/* When items entered, for those under a budget of several: not of each, but of every
+ * `stride`-th, so that the marks there are reach back over all items. */
+enum { BB_RING_MARKS = 16 };
+
+typedef struct bb_ring_trail {
+    uint64_t entered; /* items so far */
+    uint64_t stride;  /* a power of two */
+    uint32_t next;    /* where the next mark goes, round and round */
+    uint64_t numbers[BB_RING_MARKS];
+    uint64_t times[BB_RING_MARKS]; /* by the clock of the budgets, when that many had entered */
+} bb_ring_trail;
+
 typedef struct bb_ring_counters {
     uint64_t inserts;
     uint64_t left[BB_REASON_COUNT];
@@ -64,6 +76,8 @@ typedef struct bb_ring {
     uint32_t max_count;
     uint64_t version; /* another whenever an item moves, enters or leaves */
     uint64_t payload;
+    uint64_t yields_until; /* see "under a budget of several" */
+    bb_ring_trail trail;
     bb_ring_counters counters;
     bb_budget budget;
     bb_allocator allocator;
@@ -183,6 +197,15 @@ bb_status bb_ring_splice(bb_ring *self, uint32_t start, uint32_t step, uint32_t 
  * back, until the charged total is at most `target`. True if it is, or nothing is
  * left; false: drop the batch and call again. Takes no memory. */
 bool bb_ring_trim(bb_ring *self, uint64_t target, bb_reason reason, bb_batch *batch);
+
+/* ---- under a budget of several: as in lru.h ----
+ *
+ * The oldest is the item at the left end. When it entered is known to a sixteenth of the ring, and
+ * where items were moved about it is taken for one that entered before those to its right. */
+
+bool bb_ring_nominee(const bb_ring *self, uint64_t *use, uint64_t *releasable);
+uint64_t bb_ring_reclaim(bb_ring *self, uint64_t need, uint64_t until, uint64_t spare,
+                         bb_batch *batch);
 
 /* Sets both bounds and evicts from the left what no longer fits, in one step, so that
  * nobody can refill meanwhile. BB_NO_MEMORY: nothing has changed. */

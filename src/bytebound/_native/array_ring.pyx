@@ -207,6 +207,7 @@ cdef class ArrayRing(MappedRing):
             )
             if status == BB_OVER_BUDGET:
                 make_room(self, self.budget, &refusal, refusal.requested)
+        self.enlist()
         if status != BB_OK:
             raise self.error_of(status, &refusal)
         self.dtype = kind

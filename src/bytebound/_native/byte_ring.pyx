@@ -216,6 +216,7 @@ cdef class ByteRing(MappedRing):
             )
             if status == BB_OVER_BUDGET:
                 make_room(self, self.budget, &refusal, refusal.requested)
+        self.enlist()
         if status == BB_TOO_LARGE:
             raise ValueError(f"capacity must be at most 1 TiB, not {size} bytes")
         if status == BB_UNSUPPORTED:

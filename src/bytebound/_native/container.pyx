@@ -32,7 +32,9 @@ class Audit(namedtuple("Audit", ("charged", "measured", "drift"))):
 
 Audit.__module__ = "bytebound"
 
-cdef tuple REASONS = ("size", "items", "budget", "trimmed", "expired", "replaced", "deleted", "cleared")
+cdef tuple REASONS = (
+    "size", "items", "budget", "trimmed", "expired", "replaced", "deleted", "cleared",
+)
 
 
 cdef int check_callback(callback, str what) except -1:

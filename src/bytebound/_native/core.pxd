@@ -214,6 +214,7 @@ cdef extern from "bytebound/ring.h" nogil:
         uint32_t max_count
         uint64_t version
         uint64_t payload
+        uint64_t yields_until
         bb_ring_counters counters
         bb_budget budget
         bb_allocator allocator
@@ -221,6 +222,10 @@ cdef extern from "bytebound/ring.h" nogil:
     void bb_ring_init(
         bb_ring *self, bb_allocator allocator, uint64_t limit, uint32_t max_count,
         bb_budget *parent
+    )
+    bool bb_ring_nominee(const bb_ring *self, uint64_t *use, uint64_t *releasable)
+    uint64_t bb_ring_reclaim(
+        bb_ring *self, uint64_t need, uint64_t until, uint64_t spare, bb_batch *batch
     )
     void bb_ring_close(bb_ring *self)
     void bb_ring_take_all(bb_ring *self, bb_ring *into)

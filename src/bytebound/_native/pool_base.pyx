@@ -18,10 +18,12 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport uint64_t
 
+from bytebound._native.budget cimport Member, Nomination, make_room
 from bytebound._native.container cimport BoundedContainer
 from bytebound._native.core cimport (
     BB_LRU_CHARGE_MAX,
     BB_OK,
+    BB_OVER_BUDGET,
     BB_SIZE_CLASSES,
     BB_TOO_LARGE,
     bb_budget_totals,
@@ -186,7 +188,11 @@ cdef Block new_block(PoolBase pool, uint64_t size, uint64_t alignment, bint zero
     cdef Block block = Block.__new__(Block)
     cdef bb_refusal refusal
     cdef bb_status status
-    status = bb_pool_allocate(&pool.pool, size, alignment, zero, &block.data, &refusal)
+    while True:
+        status = bb_pool_allocate(&pool.pool, size, alignment, zero, &block.data, &refusal)
+        if status != BB_OVER_BUDGET:
+            break
+        make_room(pool, pool.budget, &refusal, refusal.requested)
     if status != BB_OK:
         raise pool.no_room(size, status, &refusal)
     block.pool = pool
@@ -325,6 +331,24 @@ cdef class PoolBase(BoundedContainer):
         )
         self.pool.report = report
         self.pool.report_context = <PyObject *> self
+        self.enlist()
+
+    # ---- giving back for others: what no block lies in ----
+
+    cdef Member nominate(self, uint64_t spare, Nomination *nomination):
+        cdef uint64_t idle = self.read().idle
+        nomination.use = 0  # nobody would miss it
+        nomination.spare = spare
+        return self if idle > 0 and spare > 0 else None
+
+    cdef uint64_t reclaimable(self, uint64_t spare) except? 0xFFFFFFFFFFFFFFFF:
+        return min(self.read().idle, spare)
+
+    cdef uint64_t reclaim(
+        self, uint64_t need, uint64_t until, uint64_t spare
+    ) except? 0xFFFFFFFFFFFFFFFF:
+        cdef uint64_t total = self.totals().total
+        return bb_pool_trim(&self.pool, total - min(total, need, spare))
 
     def __dealloc__(self):
         if self.ready:

@@ -8,6 +8,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from bytebound._native.budget cimport make_room
 from bytebound._native.container cimport REASONS, check_callback, report_departure
 from bytebound._native.core cimport (
     BB_BUDGET,
@@ -65,7 +66,7 @@ from collections import namedtuple
 from queue import Full
 from types import GenericAlias
 
-from bytebound._native.errors import ShutDown
+from bytebound._native.errors import BudgetExceededError, ShutDown
 from bytebound._native.units import parse_size
 
 
@@ -151,6 +152,7 @@ cdef class QueueBase(QueueTurns):
         )
         if high_water is not None or low_water is not None:
             bb_queue_watch(&self.queue, high_share, low_share)
+        self.enlist()
         return 0
 
     # ---- no room ----
@@ -184,6 +186,8 @@ cdef class QueueBase(QueueTurns):
             bb_unlock(&self.mutex)
             if forgot:
                 return put_now(self, item, charge)
+        if status != BB_SHUT and self.was_made_room(charge, refusal):
+            return put_now(self, item, charge)
         if (
             self.overflowing == OVERFLOW_DROP_NEWEST
             and (status == BB_FULL or status == BB_OVER_BUDGET)
@@ -202,6 +206,16 @@ cdef class QueueBase(QueueTurns):
                 raise Full
             return 0
         raise self.error_for(status, charge, refusal)
+
+    cdef bint was_made_room(self, uint64_t charge, const bb_refusal *refusal) except -1:
+        """Have others give back what a budget above lacks, if it is one that refused."""
+        if self.budget is None or refusal.level == NULL or refusal.level == self.own:
+            return False
+        try:
+            make_room(self, self.budget, refusal, charge + bb_ring_overhead_for(1))
+        except BudgetExceededError:
+            return False
+        return True
 
     cdef object error_for(self, bb_status status, uint64_t charge, const bb_refusal *refusal):
         if status == BB_TOO_LARGE:

@@ -5,8 +5,9 @@
 
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
-from libc.stdint cimport UINT32_MAX, uint64_t
+from libc.stdint cimport UINT32_MAX, UINT64_MAX, uint64_t
 
+from bytebound._native.budget cimport make_room
 from bytebound._native.container cimport set_attributes
 from bytebound._native.core cimport (
     BB_DELETED,
@@ -14,6 +15,7 @@ from bytebound._native.core cimport (
     BB_ITEMS,
     BB_LEFT,
     BB_OK,
+    BB_OVER_BUDGET,
     BB_REPLACED,
     BB_RIGHT,
     BB_TOO_LARGE,
@@ -81,12 +83,22 @@ cdef int add_measured(RingBuffer self, bb_end end, PyObject *item, uint64_t char
     cdef bb_status status
     bb_batch_init(&batch)
     incref(item)
-    bb_lock(&self.mutex)
-    status = bb_ring_append(&self.ring, end, item, charge, &batch, &refusal)
-    bb_unlock(&self.mutex)
-    if status != BB_OK:
+    while True:
+        bb_lock(&self.mutex)
+        self.ring.yields_until = self.yields_until
+        status = bb_ring_append(&self.ring, end, item, charge, &batch, &refusal)
+        self.ring.yields_until = UINT64_MAX
+        bb_unlock(&self.mutex)
+        if status == BB_OK:
+            break
         bb_batch_free(&batch, &self.ring.allocator)
-        return refuse(self, item, charge, status, &refusal)
+        if status != BB_OVER_BUDGET:
+            return refuse(self, item, charge, status, &refusal)
+        try:
+            make_room(self, self.budget, &refusal, charge + bb_ring_overhead_for(1))
+        except BaseException:
+            decref(item)
+            raise
     if batch.count == 1 and self.on_evict is None:
         decref(<PyObject *> batch.items[0].value)
     elif batch.count != 0:

@@ -5,15 +5,17 @@
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
+from libc.stdint cimport UINT32_MAX, UINT64_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from bytebound._native.budget cimport Member, Nomination
 from bytebound._native.container cimport (
     REASONS,
     check_callback,
     report_departure,
 )
 from bytebound._native.core cimport (
+    BB_BATCH_INLINE,
     BB_BUDGET,
     BB_CLEARED,
     BB_OK,
@@ -37,8 +39,10 @@ from bytebound._native.core cimport (
     bb_ring_counters,
     bb_ring_init,
     bb_ring_limit,
+    bb_ring_nominee,
     bb_ring_overhead,
     bb_ring_overhead_for,
+    bb_ring_reclaim,
     bb_ring_remove,
     bb_ring_replace,
     bb_ring_take_all,
@@ -130,7 +134,44 @@ cdef class RingBase(BoundedContainer):
             &self.ring, bb_python_allocator(), limit, max_count,
             &self.budget.core if budget is not None else NULL,
         )
+        self.yields_until = 0 if budget is not None else UINT64_MAX
+        self.enlist()
         return 0
+
+    # ---- giving back for others ----
+
+    cdef Member nominate(self, uint64_t spare, Nomination *nomination):
+        cdef uint64_t releasable
+        cdef bint there
+        bb_lock(&self.mutex)
+        there = bb_ring_nominee(&self.ring, &nomination.use, &releasable)
+        bb_unlock(&self.mutex)
+        nomination.spare = spare
+        return self if there and releasable <= spare else None
+
+    cdef uint64_t reclaimable(self, uint64_t spare) except? 0xFFFFFFFFFFFFFFFF:
+        return min(self.totals().total, spare)
+
+    cdef int let_yield(self, uint64_t until) except -1:
+        bb_lock(&self.mutex)
+        self.yields_until = until
+        bb_unlock(&self.mutex)
+        return 0
+
+    cdef uint64_t reclaim(
+        self, uint64_t need, uint64_t until, uint64_t spare
+    ) except? 0xFFFFFFFFFFFFFFFF:
+        cdef bb_batch batch
+        cdef uint64_t freed = 0
+        cdef bint more = True
+        while more and freed < need:
+            bb_batch_init(&batch)
+            bb_lock(&self.mutex)
+            freed += bb_ring_reclaim(&self.ring, need - freed, until, spare - freed, &batch)
+            bb_unlock(&self.mutex)
+            more = batch.count == BB_BATCH_INLINE and freed < spare
+            self.drop_batch(&batch)
+        return freed
 
     cdef int start_over(self, uint64_t limit, uint32_t max_count) except -1:
         """Give an initialised ring other bounds and no items, as deque's ``__init__`` does.
