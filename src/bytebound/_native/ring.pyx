@@ -32,6 +32,7 @@ from bytebound._native.core cimport (
     bb_ring_could_fit,
     bb_ring_init,
     bb_ring_insert,
+    bb_ring_overhead_for,
     bb_ring_remove,
     bb_ring_remove_many,
     bb_ring_replace,
