@@ -176,6 +176,7 @@ static bb_status exchange_entry(bb_lru *self, uint32_t index, uint64_t charge, b
                                 bb_refusal *refusal, uint32_t *room) {
     const uint64_t size = charge & ~BB_LRU_GIVEN;
     const uint64_t old_size = bb_lru_charge(&self->entries[index]);
+    const uint64_t mark = self->entries[index].charge & BB_LRU_PINNED;
     *room = 0;
     if (!bb_lru_could_fit(self, size)) {
         *refusal = bb_budget_refusal(&self->budget, 0, size);
@@ -191,7 +192,7 @@ static bb_status exchange_entry(bb_lru *self, uint32_t index, uint64_t charge, b
         }
         bb_lru_commit(self, batch);
     }
-    self->entries[index].charge = charge | (self->entries[index].charge & BB_LRU_PINNED);
+    self->entries[index].charge = charge | mark;
     self->payload += size - old_size;
     return BB_OK;
 }

@@ -246,7 +246,8 @@ bool bb_lru_expire(bb_lru *self, uint64_t now, uint32_t most, bb_batch *batch) {
     return self->expiry == NULL || self->expiry->wheel.due_count == 0;
 }
 
-void bb_lru_expire_some(bb_lru *self, uint64_t now, uint64_t charge, bb_batch *batch) {
+/* Takes out a few entries, and more if one of `charge` has no room. */
+static void expire_some(bb_lru *self, uint64_t now, uint64_t charge, bb_batch *batch) {
     bb_refusal refusal;
     if (self->expiry == NULL) {
         return;
@@ -261,6 +262,25 @@ void bb_lru_expire_some(bb_lru *self, uint64_t now, uint64_t charge, bb_batch *b
     (void)bb_wheel_advance(&self->expiry->wheel, now, UINT32_MAX);
     while (remove_due(self, batch) && !bb_budget_would_admit(&self->budget, 0, size, &refusal)) {
     }
+}
+
+uint32_t bb_lru_clear_way(bb_lru *self, uint32_t index, uint64_t now, uint64_t charge,
+                          bb_batch *batch) {
+    const bb_lru_entry entry = index != 0 ? self->entries[index] : (bb_lru_entry){0};
+    if (self->expiry == NULL) {
+        return index;
+    }
+    if (index != 0 && bb_lru_has_expired(self, index, now) &&
+        bb_batch_push(batch, &self->allocator, (bb_removed){0})) {
+        bb_lru_expire_at(self, index, &batch->items[batch->count - 1]);
+        index = 0;
+    }
+    const uint64_t moves = self->version;
+    expire_some(self, now, charge, batch);
+    if (index != 0 && moves != self->version) {
+        index = bb_lru_index_of(self, entry.key, entry.hash);
+    }
+    return index;
 }
 
 void bb_lru_forget_expired(bb_lru *copy, uint64_t now) {

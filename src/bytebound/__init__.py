@@ -7,10 +7,12 @@ from bytebound._native.container import Audit
 from bytebound._native.errors import (
     BudgetExceededError,
     EntryTooLargeError,
+    PinnedError,
     PoolExhaustedError,
     ShutDown,
 )
 from bytebound._native.lru import LRUCache
+from bytebound._native.lru_pin import LRUPin
 from bytebound._native.mapping import CacheStats
 from bytebound._native.pool import ArrayScope, MemoryPool
 from bytebound._native.pool_base import Block, ClassStats, PoolStats
@@ -42,11 +44,13 @@ __all__ = [
     "Governor",
     "GovernorStats",
     "LRUCache",
+    "LRUPin",
     "Limit",
     "MemoInfo",
     "MemoizedCall",
     "MemoryBlock",
     "MemoryPool",
+    "PinnedError",
     "PoolExhaustedError",
     "PoolStats",
     "QueueStats",

@@ -5,11 +5,14 @@
 #include "lru_model.h"
 
 /* As a write does: what has expired goes first, some of it. */
-static inline void pair_expire_some(pair *self, uint64_t charge) {
+static inline void pair_expire_some(pair *self, uintptr_t key, uint64_t charge) {
     bb_batch batch;
     bb_batch_init(&batch);
-    bb_lru_expire_some(&self->lru, self->now, charge, &batch);
+    const uint32_t index =
+        bb_lru_clear_way(&self->lru, find(&self->lru, key), self->now, charge, &batch);
     take_batch(self, &batch, 0);
+    CHECK(index == find(&self->lru, key) ||
+          bb_lru_has_expired(&self->lru, find(&self->lru, key), self->now));
 }
 
 static inline bb_status pair_put_for(pair *self, uintptr_t key, uint64_t charge, uint64_t ttl,
@@ -27,7 +30,7 @@ static inline bb_status pair_put_for(pair *self, uintptr_t key, uint64_t charge,
     if (status != BB_OK) {
         return status;
     }
-    pair_expire_some(self, charge);
+    pair_expire_some(self, key, charge);
     status = pair_put(self, key, charge);
     if (status == BB_OK) {
         bb_lru_schedule(&self->lru, bb_lru_newest(&self->lru), self->now, ttl, idle);

@@ -425,8 +425,11 @@ void bb_lru_expire_at(bb_lru *self, uint32_t index, bb_removed *removed);
  * the batch and call again. Cursors go on. */
 bool bb_lru_expire(bb_lru *self, uint64_t now, uint32_t most, bb_batch *batch);
 
-/* What a write does for it: takes out a few, and more if an entry of `charge` has no room. */
-void bb_lru_expire_some(bb_lru *self, uint64_t now, uint64_t charge, bb_batch *batch);
+/* What a write of `charge` to an index, or 0, does for it: takes out the entry there if it has
+ * expired, a few others, and more if there is no room. Returns where the entry is then, or 0 if it
+ * has left. */
+uint32_t bb_lru_clear_way(bb_lru *self, uint32_t index, uint64_t now, uint64_t charge,
+                          bb_batch *batch);
 
 /* Takes what has expired out of a copy whose entries nobody holds yet. */
 void bb_lru_forget_expired(bb_lru *copy, uint64_t now);

@@ -8,7 +8,7 @@ from cpython.object cimport PyObject, PyTypeObject
 
 from bytebound._native.core cimport BB_LRU_GIVEN
 from bytebound._native.lru cimport read_hashed, store
-from bytebound._native.lru_base cimport charge_of
+from bytebound._native.lru_state cimport charge_of
 from bytebound._native.support cimport (
     PySequence_Fast_ITEMS,
     bb_count,

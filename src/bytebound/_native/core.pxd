@@ -45,6 +45,7 @@ cdef extern from "bytebound/batch.h" nogil:
         void *key
         void *value
         uint64_t charge
+        uint32_t index
         bb_reason reason
 
     const uint32_t BB_BATCH_INLINE
@@ -54,6 +55,8 @@ cdef extern from "bytebound/batch.h" nogil:
         uint32_t count
 
     void bb_batch_init(bb_batch *self)
+    bool bb_batch_reserve(bb_batch *self, const bb_allocator *allocator, uint32_t count)
+    bool bb_batch_push(bb_batch *self, const bb_allocator *allocator, bb_removed removed)
     void bb_batch_free(bb_batch *self, const bb_allocator *allocator)
 
 
@@ -100,7 +103,26 @@ cdef extern from "bytebound/parts.h" nogil:
     void bb_found_free(bb_found *self)
 
 
+cdef extern from "bytebound/wheel.h" nogil:
+    const uint64_t BB_NEVER
+    const uint64_t BB_WHEEL_END
+
+
+cdef extern from "bytebound/clock.h" nogil:
+    const uint64_t BB_CLOCK_LAG
+
+    uint64_t bb_clock_exact()
+    uint64_t bb_clock_coarse()
+
+
+cdef extern from "bytebound/pins.h" nogil:
+    ctypedef struct bb_pins:
+        uint32_t count
+
+
 cdef extern from "bytebound/lru.h" nogil:
+    const uint32_t BB_LRU_TIMERS
+    const uint32_t BB_LRU_IDLES
     const uint64_t BB_LRU_GIVEN
     const uint64_t BB_LRU_CHARGE_MAX
 
@@ -124,6 +146,9 @@ cdef extern from "bytebound/lru.h" nogil:
         uint64_t version
         bb_lru_counters counters
         bool charge_overhead
+        bool has_extras
+        uint32_t columns
+        bb_pins pins
         uint64_t payload
         uint64_t overhead
         uint64_t yields_until
@@ -149,6 +174,8 @@ cdef extern from "bytebound/lru.h" nogil:
     uint32_t bb_lru_oldest(const bb_lru *self)
     uint32_t bb_lru_newest(const bb_lru *self)
     uint32_t bb_lru_newer(const bb_lru *self, uint32_t index)
+    uint32_t bb_lru_older(const bb_lru *self, uint32_t index)
+    uint32_t bb_lru_index_of(const bb_lru *self, const void *key, uint64_t hash)
     void bb_lru_promote(bb_lru *self, uint32_t index)
     uint64_t bb_lru_charge(const bb_lru_entry *entry)
     uint64_t bb_lru_overhead_for(const bb_lru *self, uint32_t count)
@@ -190,6 +217,30 @@ cdef extern from "bytebound/lru.h" nogil:
     bb_status bb_lru_limit(
         bb_lru *self, uint64_t limit, uint32_t max_count, bb_batch *batch
     )
+    bb_status bb_lru_keep_times(
+        bb_lru *self, uint32_t columns, uint64_t charge, bb_batch *batch, bb_refusal *refusal
+    )
+    void bb_lru_schedule(
+        bb_lru *self, uint32_t index, uint64_t now, uint64_t ttl, uint64_t idle
+    )
+    uint64_t bb_lru_deadline(const bb_lru *self, uint32_t index)
+    bool bb_lru_has_expired(const bb_lru *self, uint32_t index, uint64_t now)
+    void bb_lru_renew(bb_lru *self, uint32_t index, uint64_t now)
+    uint64_t bb_lru_time_left(const bb_lru *self, uint32_t index, uint64_t now)
+    void bb_lru_times_left(
+        const bb_lru *self, uint32_t index, uint64_t now, uint64_t *ttl, uint64_t *idle
+    )
+    uint32_t bb_lru_live_count(bb_lru *self, uint64_t now)
+    void bb_lru_expire_at(bb_lru *self, uint32_t index, bb_removed *removed)
+    bool bb_lru_expire(bb_lru *self, uint64_t now, uint32_t most, bb_batch *batch)
+    uint32_t bb_lru_clear_way(
+        bb_lru *self, uint32_t index, uint64_t now, uint64_t charge, bb_batch *batch
+    )
+    void bb_lru_forget_expired(bb_lru *copy, uint64_t now)
+    bb_status bb_lru_pin(bb_lru *self, uint32_t index, bb_batch *batch, bb_refusal *refusal)
+    void bb_lru_unpin(bb_lru *self, void *key, uint64_t hash)
+    bool bb_lru_is_pinned(const bb_lru *self, uint32_t index)
+    uint64_t bb_lru_pinned_payload(bb_lru *self)
     void bb_lru_cursor_open(bb_lru *self, bb_lru_cursor *cursor, bool newest_first)
     bb_status bb_lru_cursor_next(bb_lru *self, bb_lru_cursor *cursor, uint32_t *index)
     void bb_lru_cursor_close(bb_lru *self, bb_lru_cursor *cursor)

@@ -142,5 +142,23 @@ else:
     ShutDown.__module__ = "bytebound"
 
 
-for _error in (EntryTooLargeError, BudgetExceededError, PoolExhaustedError):
+class PinnedError(RuntimeError):
+    """What is pinned would have to leave.
+
+    Nothing has changed.
+
+    Examples
+    --------
+    >>> from bytebound import LRUCache
+    >>> cache = LRUCache("1MiB")
+    >>> cache["key"] = "value"
+    >>> with cache.pin("key"):
+    ...     del cache["key"]
+    Traceback (most recent call last):
+        ...
+    bytebound.PinnedError: the entry of 'key' is pinned: it cannot be deleted
+    """
+
+
+for _error in (EntryTooLargeError, BudgetExceededError, PoolExhaustedError, PinnedError):
     _error.__module__ = "bytebound"

@@ -1,7 +1,6 @@
 from cpython.object cimport PyObject
 from libc.stdint cimport uint64_t
 
-from bytebound._native.core cimport bb_lru_cursor
 from bytebound._native.lru_base cimport LRUBase
 
 
@@ -17,10 +16,3 @@ cdef int read_hashed(
 cdef int store(
     LRUCache self, PyObject *key, PyObject *value, Py_hash_t hash_value, uint64_t charge
 ) except -1
-
-
-cdef class LRUIterator:
-    cdef LRUBase cache
-    cdef bb_lru_cursor cursor
-    cdef int kind
-    cdef bint finished

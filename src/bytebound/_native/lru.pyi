@@ -1,8 +1,10 @@
-from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any, Literal, Self, TypeVar, final, overload
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from types import EllipsisType
+from typing import Any, Literal, Self, TypeVar, overload
 
 from bytebound._native.budget import Budget
 from bytebound._native.lru_base import LRUBase
+from bytebound._native.lru_pin import LRUPin
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -21,6 +23,10 @@ class LRUCache(LRUBase[_K, _V], MutableMapping[_K, _V]):
         budget: Budget | None = None,
         charge_overhead: bool = True,
         name: str | None = None,
+        ttl: float | None = None,
+        idle_ttl: float | None = None,
+        ttl_jitter: float = 0.0,
+        timer: Callable[[], float] = ...,
     ) -> None: ...
     def __getitem__(self, key: _K, /) -> _V: ...
     def __setitem__(self, key: _K, value: _V, /) -> None: ...
@@ -53,14 +59,40 @@ class LRUCache(LRUBase[_K, _V], MutableMapping[_K, _V]):
     ) -> _T | None: ...
     @overload
     def setdefault(self, key: _K, default: _V, /) -> _V: ...
-    def put(self, key: _K, value: _V, *, size: int | None = None) -> bool: ...
+    def put(
+        self,
+        key: _K,
+        value: _V,
+        *,
+        size: int | None = None,
+        ttl: float | EllipsisType | None = ...,
+        idle_ttl: float | EllipsisType | None = ...,
+    ) -> bool: ...
+    def get_or_put(
+        self,
+        key: _K,
+        factory: Callable[[], _V],
+        /,
+        *,
+        size: int | None = None,
+        ttl: float | EllipsisType | None = ...,
+        idle_ttl: float | EllipsisType | None = ...,
+    ) -> _V: ...
+    def get_many(self, keys: Iterable[_K], /) -> dict[_K, _V]: ...
+    def put_many(
+        self,
+        pairs: Mapping[_K, _V] | Iterable[tuple[_K, _V]],
+        /,
+        *,
+        ttl: float | EllipsisType | None = ...,
+        idle_ttl: float | EllipsisType | None = ...,
+    ) -> int: ...
+    def delete_many(self, keys: Iterable[_K], /) -> int: ...
+    def pop_many(self, keys: Iterable[_K], /) -> dict[_K, _V]: ...
+    def pin(self, key: _K, /) -> LRUPin[_V]: ...
     def popitem(self) -> tuple[_K, _V]: ...
     def clear(self) -> None: ...
     def oldest(self) -> tuple[_K, _V]: ...
     def newest(self) -> tuple[_K, _V]: ...
     def __setstate__(self, state: Any) -> None: ...
     def _walk(self, kind: int, reverse: bool) -> Iterator[Any]: ...
-
-@final
-class LRUIterator(Iterator[_T]):
-    def __next__(self) -> _T: ...

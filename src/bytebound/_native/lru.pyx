@@ -5,7 +5,8 @@
 
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
+from libc.string cimport memset
 
 from bytebound._native.budget cimport check_room, make_room
 from bytebound._native.container cimport set_attributes
@@ -15,29 +16,36 @@ from bytebound._native.core cimport (
     BB_LRU_GIVEN,
     BB_OK,
     BB_OVER_BUDGET,
+    BB_PINNED,
     BB_REPLACED,
     BB_SIZE,
     BB_TOO_LARGE,
     bb_batch,
     bb_batch_free,
     bb_batch_init,
+    bb_batch_push,
+    bb_batch_reserve,
     bb_found,
     bb_found_free,
     bb_found_init,
     bb_lru,
+    bb_lru_clear_way,
     bb_lru_copy,
-    bb_lru_cursor_close,
-    bb_lru_cursor_next,
-    bb_lru_cursor_open,
+    bb_lru_index_of,
     bb_lru_insert,
     bb_lru_insert_shared,
+    bb_lru_is_pinned,
+    bb_lru_live_count,
     bb_lru_newer,
     bb_lru_newest,
+    bb_lru_older,
     bb_lru_oldest,
     bb_lru_promote,
     bb_lru_remove,
+    bb_lru_renew,
     bb_lru_replace,
     bb_lru_replace_shared,
+    bb_lru_schedule,
     bb_lru_take_all,
     bb_reason,
     bb_refusal,
@@ -51,10 +59,11 @@ from bytebound._native.lru_base cimport (
     bb_drop_taken,
     bb_install_lru_slots,
     bb_share_entries,
-    charge_of,
-    find,
 )
-from bytebound._native.mapping cimport WALK_KEYS, WALK_VALUES
+from bytebound._native.lru_iterator cimport LRUIterator
+from bytebound._native.lru_pin cimport LRUPin
+from bytebound._native.lru_state cimport charge_of, find, is_over, time_before_lock
+from bytebound._native.mapping cimport WALK_KEYS
 from bytebound._native.measuring cimport SIZE_BY_CALL, SIZE_DEEP, SIZE_SHARED, checked_size
 from bytebound._native.sizing cimport register_container
 from bytebound._native.support cimport (
@@ -67,7 +76,11 @@ from bytebound._native.support cimport (
     decref,
     incref,
 )
+from bytebound._native.timing cimport Times
 
+from time import monotonic as _monotonic
+
+from bytebound._native.errors import PinnedError as _PinnedError
 from bytebound._native.units import MAX_SIZE as _MAX_SIZE
 
 
@@ -78,210 +91,15 @@ cdef extern from "Python.h":
 
 cdef object NOTHING = object()
 
-cdef enum:
-    TRY_AGAIN = 3
-
-# The hot paths are functions, not methods, so that the C compiler can inline them.
-
-cdef int read(LRUCache self, PyObject *key, bint promote, PyObject **value) except -1:
-    """read_hashed, for a key that was not hashed yet."""
-    return read_hashed(self, key, bb_hash(key), promote, value)
-
-
-cdef int read_hashed(
-    LRUCache self, PyObject *key, Py_hash_t hash_value, bint promote, PyObject **value
-) except -1:
-    """1 and a new reference if the key is there, else 0. With `promote` it is a lookup."""
-    cdef uint32_t index
-    bb_lock(&self.mutex)
-    index = find(self, key, hash_value)
-    if index == 0:
-        self.lru.counters.misses += promote
-        bb_unlock(&self.mutex)
-        return 0
-    if promote:
-        self.lru.counters.hits += 1
-        bb_lru_promote(&self.lru, index)
-    value[0] = <PyObject *> self.lru.entries[index].value
-    incref(value[0])
-    bb_unlock(&self.mutex)
-    return 1
-
-
-cdef int have_room_made(
-    LRUCache self, uint32_t index, const PyObject *stored, uint64_t least,
-    const bb_refusal *refusal
-) except -1:
-    """Have the entries used longest ago leave, under a budget; not the one to be replaced."""
-    if index != 0:
-        check_room(self.budget, refusal, least)
-        bb_lock(&self.mutex)
-        if index <= self.lru.used and <PyObject *> self.lru.entries[index].key == stored:
-            bb_lru_promote(&self.lru, index)
-        bb_unlock(&self.mutex)
-    make_room(self, self.budget, refusal, least)
-    return 0
-
-
-cdef int store_at(
-    LRUCache self, uint32_t index, PyObject *key, PyObject *value, Py_hash_t hash_value,
-    uint64_t charge, bb_found *found
-) except -1:
-    """Insert at index 0, else replace. Called with the lock held, left without.
-
-    1 if done, 0 if it could never fit, TRY_AGAIN if others made room for it. `found` is what the
-    entry shares, or NULL.
-    """
-    cdef bb_batch batch
-    cdef bb_refusal refusal
-    cdef bb_status status
-    cdef void *old = NULL
-    cdef PyObject *stored = <PyObject *> self.lru.entries[index].key if index != 0 else NULL
-    bb_batch_init(&batch)
-    incref(value)
-    if index == 0:
-        incref(key)
-    if found != NULL:
-        status = store_shared_at(
-            self, index, key, value, hash_value, found, &batch, &refusal, &old
-        )
-    elif index == 0:
-        status = bb_lru_insert(&self.lru, key, value, hash_value, charge, &batch, &refusal)
-    else:
-        status = bb_lru_replace(&self.lru, index, value, charge, &batch, &refusal, &old)
-    bb_unlock(&self.mutex)
-    if status == BB_OK:
-        if batch.count == 1 and self.on_evict is None:
-            decref(<PyObject *> batch.items[0].key)
-            decref(<PyObject *> batch.items[0].value)
-        elif batch.count != 0:
-            self.drop_batch(&batch)
-        if old != NULL:
-            if old != value and self.on_evict is not None:
-                self.notify(key, <PyObject *> old, BB_REPLACED)
-            decref(<PyObject *> old)
-        return 1
-    decref(value)
-    if index == 0:
-        decref(key)
-    bb_batch_free(&batch, &self.lru.allocator)
-    if status == BB_TOO_LARGE:
-        return 0
-    if status == BB_OVER_BUDGET:
-        have_room_made(self, index, stored, self.least_nbytes(charge, found), &refusal)
-        return TRY_AGAIN
-    raise self.error_of(status, &refusal)
-
-
-cdef int store(
-    LRUCache self, PyObject *key, PyObject *value, Py_hash_t hash_value, uint64_t charge
-) except -1:
-    """Put a measured entry. 1 if done, 0 if it could never fit; then nothing has changed."""
-    cdef uint32_t index
-    cdef PyObject *stored
-    cdef object kept
-    cdef int done
-    for _ in range(MAX_RESTARTS):
-        bb_lock(&self.mutex)
-        index = find(self, key, hash_value)
-        stored = <PyObject *> self.lru.entries[index].key if index != 0 else key
-        if stored == key or self.sizing == SIZE_BY_CALL or charge & BB_LRU_GIVEN:
-            done = store_at(self, index, key, value, hash_value, charge, NULL)
-            if done == TRY_AGAIN:
-                continue
-            return done
-        # The key that is there stays, so it is the one to measure with the value.
-        incref(stored)
-        bb_unlock(&self.mutex)
-        kept = bb_steal(stored)
-        key = <PyObject *> kept
-        charge = charge_of(self, key, value)
-    raise RuntimeError(f"the cache changed each of {MAX_RESTARTS} times an entry was measured")
-
-
-cdef bb_status store_shared_at(
-    LRUCache self, uint32_t index, PyObject *key, PyObject *value, Py_hash_t hash_value,
-    bb_found *found, bb_batch *batch, bb_refusal *refusal, void **old
-) noexcept:
-    if index == 0:
-        return bb_lru_insert_shared(
-            &self.lru, key, value, hash_value, 0, found, batch, refusal
-        )
-    return bb_lru_replace_shared(&self.lru, index, value, 0, found, batch, refusal, old)
-
-
-cdef int store_shared(LRUCache self, key, value, bint overwrite, bint demand) except -1:
-    """Measure an entry of a cache that shares, and put it.
-
-    1 if done; 0 if it could never fit, an error with `demand`; 2 if the key is there and is not
-    to be overwritten.
-    """
-    cdef bb_found found
-    bb_found_init(&found, bb_python_allocator())
-    try:
-        return store_found(self, key, value, overwrite, demand, &found)
-    finally:
-        bb_found_free(&found)
-
-
-cdef int store_found(
-    LRUCache self, key, value, bint overwrite, bint demand, bb_found *found
-) except -1:
-    cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
-    cdef PyObject *stored
-    cdef uint32_t index
-    cdef int done
-    for _ in range(MAX_RESTARTS):
-        self.collect(<PyObject *> key, <PyObject *> value, found)
-        bb_lock(&self.mutex)
-        index = find(self, <PyObject *> key, hash_value)
-        if index != 0 and not overwrite:
-            bb_unlock(&self.mutex)
-            return 2
-        stored = <PyObject *> (self.lru.entries[index].key if index != 0 else <void *> key)
-        if stored == <PyObject *> key:
-            done = store_at(
-                self, index, stored, <PyObject *> value, hash_value, 0, found
-            )
-            if done == TRY_AGAIN:
-                continue
-            if demand and not done:
-                raise self.too_large(found.nbytes, found.count)
-            return done
-        # The key that is there stays, so it is the one to measure with the value.
-        incref(stored)
-        bb_unlock(&self.mutex)
-        key = bb_steal(stored)
-    raise RuntimeError(f"the cache changed each of {MAX_RESTARTS} times an entry was measured")
-
-
-cdef int take(
-    LRUCache self, PyObject *key, bb_reason reason, bint lookup, PyObject **value
-) except -1:
-    """Take an entry out: 1 and a new reference to its value, or 0."""
-    cdef Py_hash_t hash_value = bb_hash(key)
-    cdef bb_removed removed
-    cdef uint32_t index
-    bb_lock(&self.mutex)
-    index = find(self, key, hash_value)
-    if index == 0:
-        self.lru.counters.misses += lookup
-        bb_unlock(&self.mutex)
-        return 0
-    self.lru.counters.hits += lookup
-    bb_lru_remove(&self.lru, index, reason, &removed)
-    bb_unlock(&self.mutex)
-    self.notify(<PyObject *> removed.key, <PyObject *> removed.value, reason)
-    decref(<PyObject *> removed.key)
-    value[0] = <PyObject *> removed.value
-    return 1
+include "lru_paths.pxi"
+include "lru_bulk.pxi"
 
 
 @cython.collection_type("mapping")
 @cython.no_gc_clear
 cdef class LRUCache(LRUBase):
     """LRUCache(max_bytes, *, max_items=None, sizer="deep", on_evict=None, budget=None, \
-charge_overhead=True, name=None)
+charge_overhead=True, name=None, ttl=None, idle_ttl=None, ttl_jitter=0.0, timer=time.monotonic)
 --
 
     A mapping that keeps what was used most recently, within a bound of bytes.
@@ -305,21 +123,30 @@ charge_overhead=True, name=None)
     on_evict : callable, optional
         ``on_evict(key, value, reason)`` is called once for each entry that leaves, when the
         cache is consistent again and no lock is held, so it may use the cache. Reasons:
-        ``"size"``, ``"items"``, ``"budget"`` (a bound), ``"trimmed"``, ``"replaced"``
-        (by another object under the same key), ``"deleted"``, ``"cleared"``. An exception in
-        it, KeyboardInterrupt too, goes to `sys.unraisablehook`; what caused the call stands. A
-        cache that dies calls nothing.
+        ``"size"``, ``"items"``, ``"budget"`` (a bound), ``"trimmed"``, ``"expired"``,
+        ``"replaced"`` (by another object under the same key), ``"deleted"``, ``"cleared"``. An
+        exception in it, KeyboardInterrupt too, goes to `sys.unraisablehook`; what caused the
+        call stands. A cache that dies calls nothing.
     budget : Budget, optional
         A bound that it shares with other containers.
     charge_overhead : bool, default True
         Whether the bound covers the cache's own tables.
     name : str, optional
         What representations call it.
+    ttl : float, optional
+        For how many seconds an entry lives after it was put, unless `put` says otherwise.
+    idle_ttl : float, optional
+        After how many seconds an entry expires that nobody looked up, unless `put` says otherwise.
+    ttl_jitter : float, default 0.0
+        By which share of it a `ttl` may be shorter, at random for each entry, so that what was put
+        together does not expire together.
+    timer : callable, default `time.monotonic`
+        Tells the time, in seconds. One that goes back is held where it has been.
 
     Raises
     ------
     TypeError, ValueError
-        For a bound, sizer or callback that is none.
+        For a bound, sizer, callback, time or timer that is none.
 
     Notes
     -----
@@ -334,7 +161,7 @@ charge_overhead=True, name=None)
     use from several threads, with and without the GIL. Keys are compared outside the
     lock; a lookup whose comparisons keep changing the cache raises RuntimeError.
 
-    Beside what is charged, an operation that evicts several entries takes 32 bytes for each
+    Beside what is charged, an operation that evicts several entries takes up to 80 bytes for each
     until their callbacks have run, and an iterator 4 bytes an entry from the first promotion
     during iteration on.
 
@@ -342,6 +169,17 @@ charge_overhead=True, name=None)
     neither does what only it holds: say what such a value costs with ``put(size=)``. Sizes are
     those at the time of putting; see `remeasure` and `audit` for values that
     change afterwards.
+
+    What has expired is never returned, counted, iterated or copied. Its memory stays charged, and
+    the callback waits, until it is looked up, until `expire`, or until some write: each takes out
+    four of what has expired, and more rather than evict what has not. So no operation costs more
+    for there being many entries. Putting starts an entry's time anew; looking it up, the time of
+    `idle_ttl`. Entries that leave so do not disturb iterators. The first entry that is given a time
+    makes the table larger by 16 bytes an entry (32 for `idle_ttl`) and 1 KiB for good.
+
+    What is pinned (see `pin`) does not leave, and does not expire meanwhile. What would need it to
+    leave raises `PinnedError`, and evictions pass over it: O(pinned entries that are older than
+    what leaves).
 
     With ``sizer="shared"``, each part (an object that takes memory) costs about 30 bytes of
     table and 8 for each entry that holds it, also charged, and every operation that an entry
@@ -364,9 +202,13 @@ charge_overhead=True, name=None)
 
     def __init__(
         self, max_bytes, *, max_items=None, sizer="deep", on_evict=None, budget=None,
-        charge_overhead=True, name=None,
+        charge_overhead=True, name=None, ttl=None, idle_ttl=None, ttl_jitter=0.0,
+        timer=_monotonic,
     ):
-        self.configure(max_bytes, max_items, sizer, on_evict, budget, charge_overhead, name)
+        self.configure(
+            max_bytes, max_items, sizer, on_evict, budget, charge_overhead, name, ttl, idle_ttl,
+            ttl_jitter, timer,
+        )
 
     # ---- reading ----
 
@@ -400,6 +242,8 @@ charge_overhead=True, name=None)
         return False
 
     def __len__(self):
+        if self.timed:
+            return live_count(self)
         return self.lru.count
 
     # ---- writing ----
@@ -407,15 +251,18 @@ charge_overhead=True, name=None)
     def __setitem__(self, key, value):
         cdef Py_hash_t hash_value
         cdef uint64_t charge
+        cdef Times times
         if self.sizing == SIZE_SHARED:
-            store_shared(self, key, value, True, True)
+            if self.timed:
+                self.default_times(&times)
+            store_shared(self, key, value, True, True, &times if self.timed else NULL)
             return
         hash_value = bb_hash(<PyObject *> key)
         charge = charge_of(self, <PyObject *> key, <PyObject *> value)
         if not store(self, <PyObject *> key, <PyObject *> value, hash_value, charge):
             raise self.too_large(charge)
 
-    def put(self, key, value, *, size=None):
+    def put(self, key, value, *, size=None, ttl=..., idle_ttl=...):
         """Put an entry if it can fit.
 
         Parameters
@@ -423,6 +270,9 @@ charge_overhead=True, name=None)
         key, value : object
         size : int, optional
             What to charge for key and value, in bytes, instead of measuring them.
+        ttl, idle_ttl : float or None, optional
+            After how many seconds the entry expires, from now on and from its last lookup on; None:
+            never. Left out, what the cache says. An entry that is there gets these times too.
 
         Returns
         -------
@@ -434,7 +284,10 @@ charge_overhead=True, name=None)
         Raises
         ------
         TypeError, ValueError, OverflowError
-            If `size` is not an int, negative, or above 2**62 - 1.
+            If `size` is not an int, negative, or above 2**62 - 1; if a time is not a number,
+            negative or NaN.
+        PinnedError
+            If the entry is pinned and `value` another one, or if what is pinned leaves no room.
         BudgetExceededError
             If a budget above has no room; nothing has changed.
 
@@ -444,23 +297,11 @@ charge_overhead=True, name=None)
         >>> cache.put("small", "value"), cache.put("large", bytes(2000))
         (True, False)
         """
-        cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
-        cdef uint64_t charge
-        cdef PyObject *older
-        if size is None and self.sizing == SIZE_SHARED:
-            if store_shared(self, key, value, True, False):
-                return True
-        else:
-            if size is None:
-                charge = charge_of(self, <PyObject *> key, <PyObject *> value)
-            else:
-                charge = checked_size(size, "size") | BB_LRU_GIVEN
-            if store(self, <PyObject *> key, <PyObject *> value, hash_value, charge):
-                return True
-        self.check_ready()
-        if take(self, <PyObject *> key, BB_SIZE, False, &older):
-            decref(older)
-        return False
+        cdef Times times
+        if not self.timed and ttl is ... and idle_ttl is ...:
+            return put_or_drop(self, key, value, size, NULL) == 1
+        self.given_times(ttl, idle_ttl, &times)
+        return put_or_drop(self, key, value, size, &times) == 1
 
     def setdefault(self, key, default=None, /):
         """The value under a key; puts `default` there first if there is none.
@@ -469,31 +310,175 @@ charge_overhead=True, name=None)
         the same value.
         """
         cdef PyObject *value
-        cdef Py_hash_t hash_value
-        cdef uint64_t charge
-        cdef uint32_t index
         if read(self, <PyObject *> key, True, &value):
             return bb_steal(value)
-        if self.sizing == SIZE_SHARED:
-            while store_shared(self, key, default, False, True) == 2:
-                if read(self, <PyObject *> key, False, &value):
-                    return bb_steal(value)
-            return default
-        hash_value = bb_hash(<PyObject *> key)
-        charge = charge_of(self, <PyObject *> key, <PyObject *> default)
-        cdef int done = TRY_AGAIN
-        while done == TRY_AGAIN:
-            bb_lock(&self.mutex)
-            index = find(self, <PyObject *> key, hash_value)
-            if index != 0:
-                pair = self.pair_at(index)
-                return pair[1]
-            done = store_at(
-                self, 0, <PyObject *> key, <PyObject *> default, hash_value, charge, NULL
-            )
-        if not done:
-            raise self.too_large(charge)
-        return default
+        return put_if_absent(self, key, default, None, True, ..., ...)
+
+    def get_or_put(self, key, factory, /, *, size=None, ttl=..., idle_ttl=...):
+        """The value under a key; calls ``factory()`` and puts what it returns if there is none.
+
+        Parameters
+        ----------
+        key : object
+        factory : callable
+            Called without arguments and without any lock. Threads that miss one key at once each
+            call it, and all get the value that was put first.
+        size, ttl, idle_ttl : optional
+            As for `put`.
+
+        Returns
+        -------
+        object
+            What is there, or what the factory made: returned even if it is too large to be kept.
+
+        Raises
+        ------
+        What the factory raises, with nothing put, and what `put` raises.
+
+        Examples
+        --------
+        >>> cache = LRUCache("1MiB")
+        >>> cache.get_or_put("answer", lambda: 42)
+        42
+        >>> cache.get_or_put("answer", lambda: 43)
+        42
+        """
+        cdef PyObject *value
+        if read(self, <PyObject *> key, True, &value):
+            return bb_steal(value)
+        return put_if_absent(self, key, factory(), size, False, ttl, idle_ttl)
+
+    # ---- many at once ----
+
+    def get_many(self, keys, /):
+        """The values of those keys that are there, each made the newest, as a dict.
+
+        Parameters
+        ----------
+        keys : iterable
+
+        Returns
+        -------
+        dict
+            By the keys that were given, in their order, without those that are not there.
+
+        Notes
+        -----
+        Each key counts as a lookup, in order. The timer is read once, at the start.
+        O(keys), in one call. If a key cannot be hashed or compared, those before it were looked up.
+
+        Examples
+        --------
+        >>> cache = LRUCache("1MiB")
+        >>> cache.put_many({"a": 1, "b": 2})
+        2
+        >>> cache.get_many(["b", "x", "a"])
+        {'b': 2, 'a': 1}
+        """
+        return look_up_many(self, keys)
+
+    def put_many(self, pairs, /, *, ttl=..., idle_ttl=...):
+        """Put many entries, each as by `put`, in one call.
+
+        Parameters
+        ----------
+        pairs : mapping or iterable of pairs
+        ttl, idle_ttl : float or None, optional
+            As for `put`, from the start of the call on.
+
+        Returns
+        -------
+        int
+            How many could fit. Of the others, no older value stays.
+
+        Raises
+        ------
+        What `put` raises. What was put before stays, what comes after is not put.
+        """
+        return put_each(self, pairs, ttl, idle_ttl)
+
+    def delete_many(self, keys, /):
+        """Delete those keys that are there: all of them, or none if this raises.
+
+        Parameters
+        ----------
+        keys : iterable
+
+        Returns
+        -------
+        int
+            How many there were.
+
+        Raises
+        ------
+        PinnedError
+            If one of them is pinned.
+
+        Examples
+        --------
+        >>> cache = LRUCache("1MiB")
+        >>> cache.update(a=1, b=2, c=3)
+        >>> cache.delete_many(["a", "c", "x"])
+        2
+        """
+        return len(take_many(self, keys, False))
+
+    def pop_many(self, keys, /):
+        """Take those keys out that are there, and return their values as a dict.
+
+        Each key counts as a lookup. Takes all of them, or none if this raises, as `delete_many`.
+
+        Examples
+        --------
+        >>> cache = LRUCache("1MiB")
+        >>> cache.update(a=1, b=2, c=3)
+        >>> cache.pop_many(["c", "x"])
+        {'c': 3}
+        """
+        return take_many(self, keys, True)
+
+    # ---- pinning ----
+
+    def pin(self, key, /):
+        """Keep an entry from leaving while a ``with`` block runs.
+
+        Parameters
+        ----------
+        key : object
+
+        Returns
+        -------
+        LRUPin
+            A context manager that looks the key up and gives its value; KeyError if there is none.
+            It may be entered more than once, also by several threads.
+
+        Raises
+        ------
+        PinnedError, EntryTooLargeError, BudgetExceededError
+            From entering, if there is no room for the memory that the pin takes, 16 bytes and more.
+
+        Notes
+        -----
+        An entry may be pinned any number of times, and stays until the last pin ends: bounds,
+        budgets, `trim` and its own expiry pass it over. To delete it, to clear the cache, to put
+        another value or to lower a bound below what is pinned raises `PinnedError` and changes
+        nothing. Putting the same value and `remeasure` are allowed.
+
+        O(1). `stats` tells what is pinned. A pin keeps its cache alive; copies have no pins.
+
+        Examples
+        --------
+        >>> cache = LRUCache("1MiB", max_items=2)
+        >>> cache.update(a=[1], b=[2])
+        >>> with cache.pin("a") as value:
+        ...     cache["c"] = [3]
+        ...     cache["d"] = [4]
+        ...     value
+        [1]
+        >>> list(cache)
+        ['a', 'd']
+        """
+        return LRUPin(self, key)
 
     # ---- deleting ----
 
@@ -510,6 +495,8 @@ charge_overhead=True, name=None)
         ------
         KeyError
             If there is none and no default.
+        PinnedError
+            If it is pinned.
         """
         cdef PyObject *value
         if take(self, <PyObject *> key, BB_DELETED, True, &value):
@@ -519,21 +506,30 @@ charge_overhead=True, name=None)
         return default
 
     def popitem(self):
-        """Take the least recently used entry out and return its ``(key, value)``.
+        """Take the least recently used entry out that is not pinned, and return ``(key, value)``.
 
         Raises
         ------
         KeyError
             If the cache is empty.
+        PinnedError
+            If everything is pinned.
         """
         cdef bb_removed removed
+        cdef uint64_t now = time_before_lock(self)
+        cdef uint32_t index
+        cdef bint pinned
         cdef PyObject *pair = PyTuple_New(2)  # first, so that no entry is lost if it fails
         bb_lock(&self.mutex)
-        if self.lru.count == 0:
+        index = live_from(self, bb_lru_oldest(&self.lru), True, True, &now)
+        if index == 0:
+            pinned = self.lru.pins.count != 0
             bb_unlock(&self.mutex)
             decref(pair)
+            if pinned:
+                raise _PinnedError("popitem(): every entry is pinned")
             raise KeyError("popitem(): the cache is empty")
-        bb_lru_remove(&self.lru, bb_lru_oldest(&self.lru), BB_DELETED, &removed)
+        bb_lru_remove(&self.lru, index, BB_DELETED, &removed)
         bb_unlock(&self.mutex)
         PyTuple_SET_ITEM(pair, 0, <PyObject *> removed.key)
         PyTuple_SET_ITEM(pair, 1, <PyObject *> removed.value)
@@ -541,10 +537,17 @@ charge_overhead=True, name=None)
         return bb_steal(pair)
 
     def clear(self):
-        """Drop every entry and give the native memory back."""
+        """Drop every entry and give the native memory back; PinnedError if one is pinned."""
         cdef bb_lru taken
         cdef uint32_t index
+        if self.timed:
+            self.expire_until(self.exact_time())
         bb_lock(&self.mutex)
+        if self.lru.pins.count != 0:
+            bb_unlock(&self.mutex)
+            raise _PinnedError(
+                f"the cache cannot be cleared: {self.lru.pins.count} of its entries are pinned"
+            )
         bb_lru_take_all(&self.lru, &taken)
         bb_unlock(&self.mutex)
         if self.on_evict is not None:
@@ -561,16 +564,18 @@ charge_overhead=True, name=None)
 
     def oldest(self):
         """The least recently used ``(key, value)``, not promoted; KeyError if empty."""
+        cdef uint64_t now = time_before_lock(self)
         bb_lock(&self.mutex)
-        pair = self.pair_at(bb_lru_oldest(&self.lru))
+        pair = self.pair_at(live_from(self, bb_lru_oldest(&self.lru), True, False, &now))
         if pair is None:
             raise KeyError("oldest(): the cache is empty")
         return pair
 
     def newest(self):
         """The most recently used ``(key, value)``, not promoted; KeyError if empty."""
+        cdef uint64_t now = time_before_lock(self)
         bb_lock(&self.mutex)
-        pair = self.pair_at(bb_lru_newest(&self.lru))
+        pair = self.pair_at(live_from(self, bb_lru_newest(&self.lru), False, False, &now))
         if pair is None:
             raise KeyError("newest(): the cache is empty")
         return pair
@@ -590,11 +595,12 @@ charge_overhead=True, name=None)
         cdef uint64_t payload
         settings = (
             self.max_bytes, self.max_items, self.sizer, self.on_evict, self.budget,
-            self.lru.charge_overhead, self.name,
+            self.lru.charge_overhead, self.name, self.ttl, self.idle_ttl, self.ttl_jitter,
+            self.timer,
         )
         entries = [
-            (key, value, charge if given else None)
-            for key, value, charge, given in self.entries(&payload)
+            (key, value, charge if given else None, ttl, idle)
+            for key, value, charge, given, ttl, idle in self.entries(&payload)
         ]
         return _new, (type(self),), (settings, entries, self.__getstate__())
 
@@ -603,78 +609,32 @@ charge_overhead=True, name=None)
         cdef bb_status status
         cdef LRUCache staged
         settings, entries, attributes = state
-        max_bytes, max_items, sizer, on_evict, budget, charge_overhead, name = settings
+        max_bytes, max_items, sizer, on_evict, budget, charge_overhead, name, *times = settings
+        ttl, idle_ttl, ttl_jitter, timer = times
         set_attributes(self, attributes)
         # Filled first without a bound: growing step by step under it could leave no room for the
         # last entries, though all of them fit.
-        staged = LRUCache(_MAX_SIZE, sizer=sizer, charge_overhead=charge_overhead)
-        for key, value, size in entries:
-            staged.put(key, value, size=size)
-        self.configure(max_bytes, max_items, sizer, None, budget, charge_overhead, name)
+        staged = LRUCache(_MAX_SIZE, sizer=sizer, charge_overhead=charge_overhead, timer=timer)
+        for key, value, size, left, idle in entries:
+            staged.put(key, value, size=size, ttl=left, idle_ttl=idle)
+        self.configure(
+            max_bytes, max_items, sizer, None, budget, charge_overhead, name, ttl, idle_ttl,
+            ttl_jitter, timer,
+        )
+        self.timed |= staged.timed
         if staged.lru.count <= self.lru.max_count:
             status = bb_lru_copy(&staged.lru, &self.lru, &refusal)
             if status == BB_OK:
                 bb_share_entries(&self.lru)
         if len(self) == 0:
-            for key, value, size in entries:
-                LRUCache.put(self, key, value, size=size)
+            for key, value, size, left, idle in entries:
+                LRUCache.put(self, key, value, size=size, ttl=left, idle_ttl=idle)
         self.on_evict = on_evict
         self.reset_stats()
 
 
 def _new(cls):
     return cls.__new__(cls)
-
-
-@cython.final
-@cython.no_gc_clear
-cdef class LRUIterator:
-    """Walks a cache in recency order; see `LRUCache` for what it allows meanwhile."""
-
-    def __cinit__(self, LRUBase cache not None, int kind, bint reverse):
-        self.cache = cache
-        self.kind = kind
-        bb_lock(&cache.mutex)
-        bb_lru_cursor_open(&cache.lru, &self.cursor, reverse)
-        bb_unlock(&cache.mutex)
-
-    def __dealloc__(self):
-        if self.cache is not None:
-            bb_lock(&self.cache.mutex)
-            bb_lru_cursor_close(&self.cache.lru, &self.cursor)
-            bb_unlock(&self.cache.mutex)
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        cdef LRUBase cache = self.cache
-        cdef bb_status status = BB_OK
-        cdef uint32_t index = 0
-        cdef PyObject *key
-        cdef PyObject *value
-        bb_lock(&cache.mutex)
-        if not self.finished:
-            status = bb_lru_cursor_next(&cache.lru, &self.cursor, &index)
-        if index == 0:
-            bb_lru_cursor_close(&cache.lru, &self.cursor)
-            self.finished = status == BB_OK
-            bb_unlock(&cache.mutex)
-            if status != BB_OK:
-                raise cache.error_of(status, NULL)
-            raise StopIteration
-        key = <PyObject *> cache.lru.entries[index].key
-        value = <PyObject *> cache.lru.entries[index].value
-        if self.kind != WALK_VALUES:
-            incref(key)
-        if self.kind != WALK_KEYS:
-            incref(value)
-        bb_unlock(&cache.mutex)
-        if self.kind == WALK_KEYS:
-            return bb_steal(key)
-        if self.kind == WALK_VALUES:
-            return bb_steal(value)
-        return bb_steal(key), bb_steal(value)
 
 
 cdef int clear_references(PyObject *self) noexcept:

@@ -8,10 +8,9 @@ from cpython.object cimport PyObject
 from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from bytebound._native.budget cimport Member, Nomination, make_room
-from bytebound._native.container cimport REASONS, check_callback, set_attributes
+from bytebound._native.budget cimport make_room
+from bytebound._native.container cimport REASONS, set_attributes
 from bytebound._native.core cimport (
-    BB_BATCH_INLINE,
     BB_BUDGET,
     BB_LRU_GIVEN,
     BB_OK,
@@ -35,47 +34,39 @@ from bytebound._native.core cimport (
     bb_lru_copy,
     bb_lru_counters,
     bb_lru_entry,
+    bb_lru_forget_expired,
     bb_lru_init,
+    bb_lru_is_pinned,
     bb_lru_limit,
+    bb_lru_live_count,
     bb_lru_newer,
-    bb_lru_nominee,
     bb_lru_oldest,
-    bb_lru_overhead_for,
+    bb_lru_pinned_payload,
+    bb_lru_promote,
     bb_lru_recharge,
     bb_lru_recharge_shared,
-    bb_lru_reclaim,
     bb_lru_releasable,
     bb_lru_remove,
-    bb_lru_share,
-    bb_lru_shared_overhead_for,
+    bb_lru_schedule,
+    bb_lru_time_left,
+    bb_lru_times_left,
     bb_lru_trim,
     bb_lru_validate,
-    bb_reason,
     bb_refusal,
     bb_status,
 )
 from bytebound._native.finding cimport MAX_RESTARTS
-from bytebound._native.measuring cimport (
-    SIZE_SHARED,
-    Sizing,
-    checked_items,
-    collect_parts,
-    entry_too_large,
-    measure_together,
-    sizing_of,
-)
+from bytebound._native.lru_state cimport charge_of, find, is_over, time_before_lock
+from bytebound._native.measuring cimport SIZE_SHARED, checked_items
 from bytebound._native.sizing cimport measure as measure_objects
 from bytebound._native.support cimport (
     PySequence_Fast_ITEMS,
     bb_hash,
     bb_lock,
-    bb_notify,
     bb_python_allocator,
-    bb_steal,
     bb_unlock,
-    decref,
-    incref,
 )
+from bytebound._native.timing cimport Times, seconds_of
 
 from bytebound._native.container import Audit
 from bytebound._native.errors import BudgetExceededError
@@ -84,152 +75,10 @@ from bytebound._native.units import parse_size
 
 
 @cython.no_gc_clear
-cdef class LRUBase(BoundedMapping):
+cdef class LRUBase(LRUState):
     """The state of an LRU cache and everything about it that is not a hot path."""
 
-    def __cinit__(self, *args, **kwargs):
-        bb_lru_init(&self.lru, bb_python_allocator(), 0, UINT32_MAX, True, NULL)
-        self.own = &self.lru.budget
-
-    cdef int configure(
-        self, max_bytes, max_items, sizer, on_evict, budget, bint charge_overhead, name
-    ) except -1:
-        cdef uint64_t limit = parse_size(max_bytes)
-        cdef uint32_t max_count = checked_items(max_items)
-        cdef Sizing sizing = sizing_of(sizer)
-        check_callback(on_evict, "on_evict")
-        self.join_budget(budget, name)
-        self.sizing = sizing
-        self.sizer = sizer
-        self.on_evict = on_evict
-        bb_lru_init(
-            &self.lru, bb_python_allocator(), limit, max_count, charge_overhead,
-            &self.budget.core if budget is not None else NULL,
-        )
-        if sizing == SIZE_SHARED:
-            bb_lru_share(&self.lru)
-        if budget is not None:
-            self.lru.yields_until = 0  # who leaves for it is not ours to decide
-        self.enlist()
-        return 0
-
-    # ---- giving back for others ----
-
-    cdef Member nominate(self, uint64_t spare, Nomination *nomination):
-        cdef uint64_t releasable
-        cdef bint there
-        bb_lock(&self.mutex)
-        there = bb_lru_nominee(&self.lru, &nomination.use, &releasable)
-        bb_unlock(&self.mutex)
-        nomination.spare = spare
-        return self if there and releasable <= spare else None
-
-    cdef uint64_t reclaimable(self, uint64_t spare) except? 0xFFFFFFFFFFFFFFFF:
-        return min(self.totals().total, spare)
-
-    cdef int let_yield(self, uint64_t until) except -1:
-        bb_lock(&self.mutex)
-        self.lru.yields_until = until
-        bb_unlock(&self.mutex)
-        return 0
-
-    cdef uint64_t reclaim(
-        self, uint64_t need, uint64_t until, uint64_t spare
-    ) except? 0xFFFFFFFFFFFFFFFF:
-        cdef bb_batch batch
-        cdef uint64_t freed = 0
-        cdef bint more = True
-        while more and freed < need:
-            bb_batch_init(&batch)
-            bb_lock(&self.mutex)
-            freed += bb_lru_reclaim(&self.lru, need - freed, until, spare - freed, &batch)
-            bb_unlock(&self.mutex)
-            more = batch.count == BB_BATCH_INLINE and freed < spare
-            self.drop_batch(&batch)
-        return freed
-
-    # ---- measuring ----
-
-    cdef uint64_t measure(self, PyObject *key, PyObject *value) except? 0xFFFFFFFFFFFFFFFF:
-        """charge_of, for what takes a call."""
-        cdef PyObject *pair[2]
-        pair[0] = key
-        pair[1] = value
-        return measure_together(self.sizing, self.sizer, pair, 2, self.lru.budget.limit)
-
-    cdef int collect(self, PyObject *key, PyObject *value, bb_found *found) except -1:
-        """Find what an entry is made of. May run Python code, so no lock is held."""
-        cdef PyObject *pair[2]
-        pair[0] = key
-        pair[1] = value
-        return collect_parts(pair, 2, self.lru.budget.limit, found)
-
-    # ---- what the hot paths leave to us ----
-
-    cdef int drop_batch(self, bb_batch *batch) except -1:
-        """Call back for what was evicted and let go of it. Called without the lock."""
-        cdef uint32_t i
-        for i in range(batch.count):
-            self.notify(
-                <PyObject *> batch.items[i].key, <PyObject *> batch.items[i].value,
-                batch.items[i].reason,
-            )
-            decref(<PyObject *> batch.items[i].key)
-            decref(<PyObject *> batch.items[i].value)
-        bb_batch_free(batch, &self.lru.allocator)
-        return 0
-
-    cdef int notify(self, PyObject *key, PyObject *value, bb_reason reason) except -1:
-        cdef PyObject *arguments[3]
-        if self.on_evict is not None:
-            callback = self.on_evict
-            arguments[0] = key
-            arguments[1] = value
-            arguments[2] = <PyObject *> (<tuple> REASONS)[<Py_ssize_t> reason]
-            bb_notify(<PyObject *> callback, arguments, 3)
-        return 0
-
-    cdef uint64_t structure_nbytes(self, size_t parts) noexcept:
-        """What is charged for the structure of an entry that is alone."""
-        if not self.lru.charge_overhead:
-            return 0
-        if self.sizing == SIZE_SHARED:
-            return bb_lru_shared_overhead_for(&self.lru, parts)
-        return bb_lru_overhead_for(&self.lru, 1)
-
-    cdef uint64_t least_nbytes(self, uint64_t charge, const bb_found *found) noexcept:
-        """All that is charged for an entry that is alone."""
-        if found == NULL:
-            return (charge & ~BB_LRU_GIVEN) + self.structure_nbytes(0)
-        return (charge & ~BB_LRU_GIVEN) + found.nbytes + self.structure_nbytes(found.count)
-
-    cdef object too_large(self, uint64_t charge, size_t parts=0):
-        self.check_ready()
-        return entry_too_large(
-            "an entry", self.sizing, charge & ~BB_LRU_GIVEN, charge & BB_LRU_GIVEN != 0,
-            self.structure_nbytes(parts), self.lru.budget.limit,
-        )
-
-    cdef object pair_at(self, uint32_t index):
-        """The pair at an index, or None at 0. Called with the lock held, left without."""
-        cdef PyObject *key
-        cdef PyObject *value
-        if index == 0:
-            bb_unlock(&self.mutex)
-            return None
-        key = <PyObject *> self.lru.entries[index].key
-        value = <PyObject *> self.lru.entries[index].value
-        incref(key)
-        incref(value)
-        bb_unlock(&self.mutex)
-        return bb_steal(key), bb_steal(value)
-
     # ---- bounds ----
-
-    @property
-    def max_items(self):
-        """int or None: The bound on entries."""
-        return None if self.lru.max_count == UINT32_MAX else self.lru.max_count
 
     @property
     def charge_overhead(self):
@@ -261,9 +110,13 @@ cdef class LRUBase(BoundedMapping):
         TypeError, ValueError
             For a bound that is none.
 
+        PinnedError
+            If what would have to leave is pinned; nothing has changed.
+
         Notes
         -----
-        Both bounds hold before the first callback. O(entries that leave).
+        Both bounds hold before the first callback. O(entries that leave, and that are pinned).
+        What has expired leaves first.
 
         Examples
         --------
@@ -278,6 +131,8 @@ cdef class LRUBase(BoundedMapping):
         cdef uint64_t limit = 0 if max_bytes is ... else parse_size(max_bytes)
         cdef uint32_t max_count = 0 if max_items is ... else checked_items(max_items)
         self.check_ready()
+        if self.timed:
+            self.expire_until(self.exact_time())
         bb_batch_init(&batch)
         bb_lock(&self.mutex)
         if max_bytes is ...:
@@ -291,7 +146,7 @@ cdef class LRUBase(BoundedMapping):
             raise self.error_of(status, NULL)
 
     def trim(self, target_bytes):
-        """Evict the oldest entries until `nbytes` is at most a target.
+        """Evict what has expired, then the oldest entries, until `nbytes` is at most a target.
 
         Parameters
         ----------
@@ -304,14 +159,21 @@ cdef class LRUBase(BoundedMapping):
 
         Notes
         -----
-        Needs no memory itself. What callbacks or other threads put meanwhile may stay: no more
+        Needs no memory itself. Pinned entries stay, so that more than the target may be left.
+        What callbacks or other threads put meanwhile may stay: no more
         entries leave than were there at the start, but for a few.
         """
         cdef bb_batch batch
         cdef uint64_t target = parse_size(target_bytes, "target_bytes")
-        cdef uint64_t before, freed = 0
-        cdef int64_t left = self.lru.count
+        cdef uint64_t before, now, freed = 0
+        cdef int64_t left
         cdef bint done = False
+        if self.timed:
+            now = self.exact_time()
+            before = self.nbytes
+            if before > target and self.expire_until(now):
+                freed = max(before, self.nbytes) - self.nbytes
+        left = self.lru.count
         while not done and left >= 0:
             bb_batch_init(&batch)
             bb_lock(&self.mutex)
@@ -322,6 +184,104 @@ cdef class LRUBase(BoundedMapping):
             left -= batch.count
             self.drop_batch(&batch)
         return freed
+
+    # ---- expiry ----
+
+    def expire(self):
+        """Let everything leave whose time is up.
+
+        Returns
+        -------
+        int
+            How many entries left.
+
+        Notes
+        -----
+        O(entries that leave), whatever else there is. Nobody needs to call this for what has
+        expired to be gone: it frees memory, and has callbacks called, at a time of one's choosing.
+
+        Examples
+        --------
+        >>> now = 0.0
+        >>> cache = LRUCache("1MiB", ttl=60, timer=lambda: now)
+        >>> cache.update(a=1, b=2)
+        >>> now = 60.0
+        >>> len(cache), cache.expire()
+        (0, 2)
+        """
+        if not self.timed:
+            return 0
+        return self.expire_until(self.exact_time())
+
+    def expires_in(self, key):
+        """Seconds until an entry expires, None if it does not; neither promotes nor is a use.
+
+        0.0 for a pinned entry that expires as soon as its last pin ends.
+
+        Raises
+        ------
+        KeyError
+            If there is no such entry, or no more.
+        """
+        cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
+        cdef uint64_t left = 0
+        cdef uint64_t now = self.exact_time() if self.timed else 1
+        cdef uint64_t asked = now
+        cdef uint32_t index
+        bb_lock(&self.mutex)
+        index = find(self, <PyObject *> key, hash_value)
+        if index != 0 and is_over(self, index, &asked):
+            index = 0
+        if index != 0:
+            left = bb_lru_time_left(&self.lru, index, now)
+        bb_unlock(&self.mutex)
+        if index == 0:
+            raise KeyError(key)
+        return seconds_of(left)
+
+    def touch(self, key, *, ttl=..., idle_ttl=...):
+        """Start the time of an entry anew, as if its value were put again, and make it the newest.
+
+        Parameters
+        ----------
+        key : object
+        ttl, idle_ttl : float or None, optional
+            As for `put`; left out, what the cache gives its entries, not what this one was given.
+
+        Returns
+        -------
+        bool
+            Whether there is such an entry. Not counted as a lookup.
+
+        Examples
+        --------
+        >>> cache = LRUCache("1MiB", ttl=60)
+        >>> cache["key"] = "value"
+        >>> cache.touch("key", ttl=3600)
+        True
+        >>> 3599 < cache.expires_in("key") <= 3600
+        True
+        """
+        cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
+        cdef Times times
+        cdef uint64_t now
+        cdef uint32_t index
+        self.given_times(ttl, idle_ttl, &times)
+        if not self.keep_times(times.ttl, times.idle, 0):
+            raise self.too_large(0)
+        now = times.now
+        bb_lock(&self.mutex)
+        index = find(self, <PyObject *> key, hash_value)
+        if index == 0:
+            bb_unlock(&self.mutex)
+            return False
+        if is_over(self, index, &now):
+            self.drop_expired(index)
+            return False
+        bb_lru_promote(&self.lru, index)
+        bb_lru_schedule(&self.lru, index, times.now, times.ttl, times.idle)
+        bb_unlock(&self.mutex)
+        return True
 
     # ---- measuring again ----
 
@@ -341,6 +301,8 @@ cdef class LRUBase(BoundedMapping):
         ------
         KeyError
             If there is no such entry.
+        PinnedError
+            If it would have to leave and is pinned, or others that are pinned would.
         """
         cdef bb_found found
         bb_found_init(&found, bb_python_allocator())
@@ -352,11 +314,15 @@ cdef class LRUBase(BoundedMapping):
     cdef object remeasure_with(self, key, bb_found *found):
         cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
         cdef uint64_t charge = 0
+        cdef uint64_t now = time_before_lock(self)
         cdef uint32_t index
         cdef bint reclaimed = False, demand = False
         for _ in range(MAX_RESTARTS):
             bb_lock(&self.mutex)
-            pair = self.pair_at(find(self, <PyObject *> key, hash_value))
+            index = find(self, <PyObject *> key, hash_value)
+            if index != 0 and is_over(self, index, &now):
+                index = 0
+            pair = self.pair_at(index)
             if pair is None and reclaimed:
                 return 0  # it was itself what had to leave
             if pair is None:
@@ -405,6 +371,10 @@ cdef class LRUBase(BoundedMapping):
             return None
         if status == BB_TOO_LARGE or status == BB_OVER_BUDGET:
             bb_batch_free(&batch, &self.lru.allocator)
+            if bb_lru_is_pinned(&self.lru, index):
+                key = <object> <PyObject *> self.lru.entries[index].key
+                bb_unlock(&self.mutex)
+                raise self.pinned_error(key, "leave, which it would have to, having grown")
             bb_lru_remove(
                 &self.lru, index, BB_SIZE if status == BB_TOO_LARGE else BB_BUDGET, &batch.items[0]
             )
@@ -426,8 +396,11 @@ cdef class LRUBase(BoundedMapping):
         cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
         cdef uint32_t index
         cdef uint64_t charge
+        cdef uint64_t now = time_before_lock(self)
         bb_lock(&self.mutex)
         index = find(self, <PyObject *> key, hash_value)
+        if index != 0 and is_over(self, index, &now):
+            index = 0
         charge = bb_lru_releasable(&self.lru, index) if index != 0 else 0
         bb_unlock(&self.mutex)
         if index == 0:
@@ -451,7 +424,7 @@ cdef class LRUBase(BoundedMapping):
         cdef tuple objects
         measured = 0
         together = []
-        for key, value, charge, given in self.entries(&charged):
+        for key, value, charge, given, _ttl, _idle in self.entries(&charged):
             if given:
                 measured += charge
             elif self.sizing == SIZE_SHARED:
@@ -472,14 +445,17 @@ cdef class LRUBase(BoundedMapping):
         """
         cdef bb_lru_counters counters
         cdef bb_budget_totals totals
-        cdef uint64_t payload, overhead
-        cdef uint32_t count
+        cdef uint64_t payload, overhead, pinned
+        cdef uint32_t count, pinned_count
+        cdef uint64_t now = self.exact_time() if self.timed else 0
         bb_lock(&self.mutex)
         counters = self.lru.counters
         totals = bb_budget_read(&self.lru.budget)
         payload = self.lru.payload
         overhead = self.lru.overhead
-        count = self.lru.count
+        count = bb_lru_live_count(&self.lru, now)
+        pinned = bb_lru_pinned_payload(&self.lru)
+        pinned_count = self.lru.pins.count
         bb_unlock(&self.mutex)
         return CacheStats(
             hits=counters.hits,
@@ -494,6 +470,8 @@ cdef class LRUBase(BoundedMapping):
             overhead_nbytes=overhead,
             peak_nbytes=totals.peak,
             max_bytes=totals.limit,
+            pinned_items=pinned_count,
+            pinned_nbytes=pinned,
         )
 
     def reset_stats(self):
@@ -508,20 +486,26 @@ cdef class LRUBase(BoundedMapping):
     # ---- copying ----
 
     cdef list entries(self, uint64_t *payload):
-        """``(key, value, charge, given)`` of every entry, oldest first, at one instant.
+        """``(key, value, charge, given, ttl, idle)`` of every entry, oldest first, at one instant.
 
         What is charged for parts is not in the charges, but in the payload of that instant.
+        The times are seconds from then on, or None.
         """
         cdef bb_lru copy
         cdef bb_refusal refusal
         cdef bb_status status
         cdef bb_lru_entry *entry
         cdef uint32_t index
+        cdef uint64_t ttl, idle
+        cdef uint64_t now = self.exact_time() if self.timed else 0
+        if self.timed:
+            self.expire_until(now)
         bb_lru_init(&copy, bb_python_allocator(), BB_UNLIMITED, UINT32_MAX, False, NULL)
         bb_lock(&self.mutex)
         payload[0] = self.lru.payload
         status = bb_lru_copy(&self.lru, &copy, &refusal)
         if status == BB_OK:
+            bb_lru_forget_expired(&copy, now)
             bb_share_entries(&copy)
         bb_unlock(&self.mutex)
         if status != BB_OK:
@@ -531,11 +515,14 @@ cdef class LRUBase(BoundedMapping):
             index = bb_lru_oldest(&copy)
             while index != 0:
                 entry = &copy.entries[index]
+                bb_lru_times_left(&copy, index, now, &ttl, &idle)
                 result.append((
                     <object> <PyObject *> entry.key,
                     <object> <PyObject *> entry.value,
                     bb_lru_charge(entry),
                     entry.charge & BB_LRU_GIVEN != 0,
+                    seconds_of(ttl),
+                    seconds_of(idle),
                 ))
                 index = bb_lru_newer(&copy, index)
         finally:
@@ -548,7 +535,8 @@ cdef class LRUBase(BoundedMapping):
         cdef LRUBase other = type(self).__new__(type(self))
         other.configure(
             self.max_bytes, self.max_items, self.sizer, self.on_evict, self.budget,
-            self.lru.charge_overhead, self.name,
+            self.lru.charge_overhead, self.name, self.ttl, self.idle_ttl, self.ttl_jitter,
+            self.timer,
         )
         set_attributes(other, self.__getstate__())
         return other
@@ -556,7 +544,8 @@ cdef class LRUBase(BoundedMapping):
     def copy(self):
         """A cache of the same class, settings, contents and order, with entries of its own.
 
-        Keys and values are shared, counters start at zero. In a budget the copy is charged
+        Keys and values are shared, counters start at zero; entries have the time left that they
+        have here, and no pins. In a budget the copy is charged
         like any other container.
 
         Raises
@@ -567,11 +556,16 @@ cdef class LRUBase(BoundedMapping):
         cdef LRUBase other
         cdef bb_refusal refusal
         cdef bb_status status = BB_TOO_LARGE
+        cdef uint64_t now = self.exact_time() if self.timed else 0
+        if self.timed:
+            self.expire_until(now)
         while status == BB_TOO_LARGE:  # the bounds grew since they were read
             other = self._like()
+            other.timed = self.timed
             bb_lock(&self.mutex)
             status = bb_lru_copy(&self.lru, &other.lru, &refusal)
             if status == BB_OK:
+                bb_lru_forget_expired(&other.lru, now)
                 bb_share_entries(&other.lru)
             bb_unlock(&self.mutex)
         if status != BB_OK:
@@ -583,7 +577,10 @@ cdef class LRUBase(BoundedMapping):
 
     def _pairs(self):
         cdef uint64_t payload
-        return [(key, value) for key, value, _charge, _given in self.entries(&payload)]
+        return [
+            (key, value)
+            for key, value, _charge, _given, _ttl, _idle in self.entries(&payload)
+        ]
 
     def __sizeof__(self):
         return object.__sizeof__(self) + self.lru.overhead

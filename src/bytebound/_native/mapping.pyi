@@ -48,6 +48,8 @@ class CacheStats(NamedTuple):
     overhead_nbytes: int
     peak_nbytes: int
     max_bytes: int
+    pinned_items: int
+    pinned_nbytes: int
     @property
     def hit_ratio(self) -> float: ...
 

@@ -73,6 +73,7 @@ class CacheItemsView(ItemsView):
 class CacheStats(namedtuple("CacheStats", (
     "hits", "misses", "inserts", "replacements", "evictions", "items", "max_items",
     "nbytes", "payload_nbytes", "overhead_nbytes", "peak_nbytes", "max_bytes",
+    "pinned_items", "pinned_nbytes",
 ))):
     """What a cache has done and what it holds; sizes in bytes.
 
@@ -85,9 +86,11 @@ class CacheStats(namedtuple("CacheStats", (
     evictions : dict of str to int
         Entries that left, by reason.
     items, max_items : int, int or None
-        Entries now, and the bound on them.
+        Entries now that have not expired, and the bound on all.
     nbytes, payload_nbytes, overhead_nbytes, peak_nbytes, max_bytes : int
         As the attributes of the cache.
+    pinned_items, pinned_nbytes : int
+        Entries that are pinned, and what would be released of `payload_nbytes` if they left.
     """
 
     __slots__ = ()

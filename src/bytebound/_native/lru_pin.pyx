@@ -1,0 +1,133 @@
+# cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
+# cython: freethreading_compatible=True, autotestdict=False, auto_pickle=False
+"""Keeping an entry where it is for a while."""
+
+cimport cython
+from cpython.object cimport PyObject, PyTypeObject
+from libc.stdint cimport uint32_t, uint64_t
+
+from bytebound._native.budget cimport make_room
+from bytebound._native.core cimport (
+    BB_OK,
+    BB_OVER_BUDGET,
+    BB_TOO_LARGE,
+    bb_batch,
+    bb_batch_init,
+    bb_lru_index_of,
+    bb_lru_pin,
+    bb_lru_promote,
+    bb_lru_renew,
+    bb_lru_unpin,
+    bb_refusal,
+    bb_status,
+)
+from bytebound._native.finding cimport MAX_RESTARTS
+from bytebound._native.lru_state cimport find, is_over, time_before_lock
+from bytebound._native.support cimport (
+    bb_hash,
+    bb_lock,
+    bb_publish,
+    bb_steal,
+    bb_unlock,
+    incref,
+)
+
+
+@cython.final
+@cython.no_gc_clear
+cdef class LRUPin:
+    """Keeps an entry of a cache from leaving between entering and leaving a ``with`` block.
+
+    What `LRUCache.pin` returns. Each time it is entered is one more pin, which ends with its block,
+    at the latest when this object dies.
+
+    Attributes
+    ----------
+    key : object
+        What was asked for.
+    """
+
+    def __cinit__(self, LRUState cache not None, key):
+        self.cache = cache
+        self.key = key
+
+    def __dealloc__(self):
+        if self.cache is None or self.times == 0:
+            return
+        bb_lock(&self.cache.mutex)
+        while self.times != 0:
+            self.times -= 1
+            bb_lru_unpin(&self.cache.lru, <void *> <PyObject *> self.held, self.hash_value)
+        bb_unlock(&self.cache.mutex)
+
+    def __enter__(self):
+        cdef LRUState cache = self.cache
+        cdef bb_refusal refusal
+        cdef bb_status status = BB_OVER_BUDGET
+        cdef Py_hash_t hash_value = bb_hash(<PyObject *> self.key)
+        cdef PyObject *value = NULL
+        for _ in range(MAX_RESTARTS):
+            status = self.pin_once(hash_value, &value, &refusal)
+            if status == BB_OK:
+                return bb_steal(value)
+            if status != BB_OVER_BUDGET:
+                break
+            make_room(cache, cache.budget, &refusal, cache.structure_nbytes(0))
+        if status == BB_TOO_LARGE:
+            raise cache.no_room_error()
+        raise cache.error_of(status, &refusal)
+
+    cdef bb_status pin_once(
+        self, Py_hash_t hash_value, PyObject **value, bb_refusal *refusal
+    ) except *:
+        """Look the key up and pin it; *value is a new reference then."""
+        cdef LRUState cache = self.cache
+        cdef bb_batch batch
+        cdef bb_status status
+        cdef uint64_t now = time_before_lock(cache)
+        cdef uint32_t index
+        cdef PyObject *key
+        cdef object _before
+        bb_batch_init(&batch)
+        bb_lock(&cache.mutex)
+        index = find(cache, <PyObject *> self.key, hash_value)
+        if index == 0 or is_over(cache, index, &now):
+            cache.lru.counters.misses += 1
+            if index != 0:
+                cache.drop_expired(index)
+            else:
+                bb_unlock(&cache.mutex)
+            raise KeyError(self.key)
+        key = <PyObject *> cache.lru.entries[index].key
+        value[0] = <PyObject *> cache.lru.entries[index].value
+        status = bb_lru_pin(&cache.lru, index, &batch, refusal)
+        if status == BB_OK:
+            index = bb_lru_index_of(&cache.lru, key, <uint64_t> hash_value)
+            cache.lru.counters.hits += 1
+            bb_lru_promote(&cache.lru, index)
+            bb_lru_renew(&cache.lru, index, now)
+            _before = self.held  # so that replacing it below drops no last reference
+            self.held = <object> key
+            self.hash_value = <uint64_t> hash_value
+            self.times += 1
+            incref(value[0])
+        bb_unlock(&cache.mutex)
+        cache.drop_batch(&batch)
+        return status
+
+    def __exit__(self, *exception):
+        cdef LRUState cache = self.cache
+        bb_lock(&cache.mutex)
+        if self.times == 0:
+            bb_unlock(&cache.mutex)
+            raise RuntimeError("this pin was not entered")
+        self.times -= 1
+        bb_lru_unpin(&cache.lru, <void *> <PyObject *> self.held, self.hash_value)
+        bb_unlock(&cache.mutex)
+        return False
+
+    def __repr__(self):
+        return f"<LRUPin: {self.key!r}, {self.times} times>"
+
+
+bb_publish(<PyTypeObject *> LRUPin, "bytebound.LRUPin")
