@@ -147,15 +147,13 @@ static bb_status exchange_for_others(bb_ring *self, eviction *plan, bb_batch *ba
     if (!bb_budget_would_admit(&self->budget, charged(self), plan->least, refusal)) {
         return BB_OVER_BUDGET; /* no need to go through the items to know */
     }
-    bool may_stay = plan->reason != BB_ITEMS;
     for (;;) {
         const uint32_t left = self->count - batch->count + plan->enters;
-        if (may_stay && slack(self, left) != 0 &&
+        if (slack(self, left) != 0 &&
             bb_ring_exchange_all(self, plan->payload, left, refusal) == BB_OK) {
             *room = left;
             return BB_OK;
         }
-        may_stay = true;
         bb_status status = push_victim(self, plan, batch);
         if (status != BB_OK) {
             batch->count = 0;

@@ -179,6 +179,24 @@ static void slots_are_given_back_after_a_burst(void) {
     pair_close(&self);
 }
 
+/* Also if it is the last of those who leave that makes all the room. */
+static void slots_are_given_back_behind_a_large_item(void) {
+    for (int replacing = 0; replacing <= 1; replacing++) {
+        pair self;
+        pair_open(&self, 20000, BB_UNLIMITED, UINT32_MAX);
+        for (uint32_t i = 0; i < 240; i++) {
+            CHECK(pair_append(&self, BB_RIGHT, i == 220 ? 10000 : 1) == BB_OK);
+        }
+        const uint64_t grown = bb_ring_overhead(&self.ring);
+        CHECK((replacing ? pair_replace(&self, 239, 10000) : pair_append(&self, BB_RIGHT, 10000)) ==
+              BB_OK);
+        CHECK(self.count < 25);
+        CHECK(bb_ring_overhead(&self.ring) < grown / 4);
+        check_same(&self);
+        pair_close(&self);
+    }
+}
+
 /* Slots that stand empty make room before any item has to; also where nothing may leave. */
 static void slack_goes_before_items(void) {
     for (int evicting = 0; evicting <= 1; evicting++) {
@@ -303,6 +321,7 @@ int main(void) {
     survives_every_failing_allocation();
     memory_follows_the_content();
     slots_are_given_back_after_a_burst();
+    slots_are_given_back_behind_a_large_item();
     slack_goes_before_items();
     insert_tells_which_bound_is_full();
     room_for_several_is_room_for_each();
