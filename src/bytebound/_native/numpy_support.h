@@ -37,6 +37,7 @@ enum {
     BB_NEW_FROM_DESCR = 94,
     BB_SET_BASE_OBJECT = 282,
     BB_SET_HANDLER = 304,
+    BB_GET_HANDLER = 305,
 };
 
 enum { BB_C_CONTIGUOUS = 0x1, BB_ALIGNED = 0x100, BB_WRITEABLE = 0x400 };
@@ -50,6 +51,13 @@ static inline int bb_numpy_found(PyObject *api) {
 
 static inline void **bb_numpy(void) {
     return __atomic_load_n(&bb_numpy_table, __ATOMIC_ACQUIRE);
+}
+
+/* The handler of this context. */
+static inline PyObject *bb_get_handler(void) {
+    PyObject *(*get)(void);
+    *(void **)&get = bb_numpy()[BB_GET_HANDLER];
+    return get();
 }
 
 /* Makes `handler` the one of this context. Returns the one before. */

@@ -14,6 +14,9 @@ _C_API: object
 def run_in_scope(
     pool: MemoryPool, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
 ) -> _T: ...
+def call_in_scope(
+    pool: MemoryPool, function: Callable[..., _T], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> _T: ...
 
 @final
 class ArrayScope:

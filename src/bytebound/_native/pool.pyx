@@ -21,6 +21,7 @@ from bytebound._native.core cimport (
 from bytebound._native.pool_base cimport Block, PoolBase, new_block
 from bytebound._native.support cimport bb_publish
 
+from contextvars import copy_context
 from functools import partial
 from operator import index as to_index
 
@@ -35,6 +36,7 @@ cdef extern from "pool_support.h":
 
     void **bb_numpy()
     int bb_numpy_found(object api) except -1
+    object bb_get_handler()
     object bb_set_handler(object handler)
     object bb_new_array(
         object dtype, int dimensions, const Py_ssize_t *shape, void *data, object owner
@@ -148,13 +150,19 @@ cdef class ArrayScope:
         if self.before is not None:
             raise RuntimeError("this scope was entered already; call numpy() for each `with`")
         self.pool.check_open()
-        self.before = bb_set_handler(self.pool.new_handler())
+        before = bb_get_handler()
+        try:
+            bb_set_handler(self.pool.new_handler())
+        except MemoryError:
+            bb_set_handler(before)  # CPython may have set the variable all the same
+            raise
+        self.before = before
         return self
 
     def __exit__(self, *exception):
-        before, self.before = self.before, None
-        if before is not None:
-            bb_set_handler(before)
+        if self.before is not None:
+            bb_set_handler(self.before)  # without memory it fails, and may be called once more
+            self.before = None
 
     def bind(self, function):
         """Make a function run in a scope of the pool, whichever thread calls it.
@@ -187,9 +195,13 @@ cdef class ArrayScope:
 
 
 def run_in_scope(MemoryPool pool, function, /, *args, **kwargs):
-    """Call a function in a scope of the pool."""
-    with pool.numpy():
-        return function(*args, **kwargs)
+    """Call a function in a scope of the pool, in a context of its own: leaving that cannot fail."""
+    return copy_context().run(call_in_scope, pool, function, args, kwargs)
+
+
+def call_in_scope(MemoryPool pool, function, tuple args, dict kwargs):
+    pool.numpy().__enter__()
+    return function(*args, **kwargs)
 
 
 @cython.final
@@ -313,8 +325,8 @@ cdef class MemoryPool(PoolBase):
         8
         """
         try:
-            with self.numpy():
-                return numpy.array(obj, dtype=dtype)
+            need_numpy()
+            return run_in_scope(self, numpy.array, obj, dtype)
         except MemoryError as error:
             totals = self.read()
             limit = totals.budget.limit
