@@ -97,8 +97,14 @@ static bb_status prepare(bb_pool *self, uint32_t size_class, bb_refusal *refusal
 static bb_status take(bb_pool *self, uint64_t room, uint64_t size, void **block, bool *fresh,
                       bb_refusal *refusal) {
     const uint32_t size_class = bb_size_class(room);
-    bb_slab *slab;
+    bb_slab *slab = self->freed_span;
     *fresh = false;
+    if (slab != NULL && slab->size_class == size_class) {
+        self->freed_span = NULL;
+        *block = self->freed;
+        account_taken(self, slab, size);
+        return BB_OK;
+    }
     bb_status status = prepare(self, size_class, refusal);
     if (status == BB_OK) {
         status = size_class < SMALL_CLASSES
@@ -118,7 +124,9 @@ static void give(bb_pool *self, bb_slab *slab, void *block, uint64_t size) {
     if (is_small(slab)) {
         push(self, slab, block);
     } else {
-        bb_span_give(self, slab, block);
+        bb_pool_settle(self);
+        self->freed_span = slab;
+        self->freed = block;
     }
 }
 

@@ -209,7 +209,7 @@ void bb_small_has_one(bb_pool *self, bb_slab *slab);
 void bb_small_in_use(bb_pool *self, bb_slab *slab);
 void bb_small_emptied(bb_pool *self, bb_slab *slab);
 
-/* Lets `idle` and the rings know of the slab emptied last. To be called before either is
+/* Lets `idle` and the rings know of what was freed last. To be called before either is
  * looked at. */
 void bb_pool_settle(bb_pool *self);
 

@@ -87,8 +87,8 @@ void bb_small_in_use(bb_pool *self, bb_slab *slab) {
     slab->idle_bytes = 0;
 }
 
-/* A slab that was emptied last is often used again at once, so what follows from its being
- * empty waits until somebody asks, or another one is. */
+/* What was freed last is often used again at once, so what follows from it for the pages
+ * waits until somebody asks, or something else is freed. */
 void bb_pool_settle(bb_pool *self) {
     bb_slab *slab = self->emptied;
     self->emptied = NULL;
@@ -97,6 +97,11 @@ void bb_pool_settle(bb_pool *self) {
         idle_enter(self, slab);
         slab->idle_bytes = slab->charged;
         self->idle += slab->charged;
+    }
+    slab = self->freed_span;
+    self->freed_span = NULL;
+    if (slab != NULL) {
+        bb_span_give(self, slab, self->freed);
     }
 }
 

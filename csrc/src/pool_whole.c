@@ -82,6 +82,7 @@ bb_pool_totals bb_pool_count(bb_pool *self, bb_class_totals counts[BB_SIZE_CLASS
         counts[size_class] = (bb_class_totals){0, 0, 0};
     }
     bb_spinlock_take(&self->lock);
+    bb_pool_settle(self);
     bb_pool_each_slab(self, count_slab, counts);
     const bb_pool_totals totals = read_totals(self);
     bb_spinlock_leave(&self->lock);

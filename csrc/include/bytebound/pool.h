@@ -91,7 +91,9 @@ typedef struct bb_pool {
     uint32_t table_bits; /* 2^table_bits places; 0: none yet */
     uint32_t table_used;
     uint64_t usable;
-    bb_slab *emptied; /* a small slab that may be empty, and is not in its ring yet */
+    bb_slab *emptied;    /* a small slab that may be empty, and is not in its ring yet */
+    bb_slab *freed_span; /* where the block freed last lies, if it is not small */
+    void *freed;         /* that block, which its slab still has for one in use */
     uint64_t blocks;
     uint16_t quick_max; /* small blocks up to this size need no second look; 0 in debug mode */
     bool debug;
