@@ -45,9 +45,6 @@ static inline void *pop(bb_pool *self, bb_slab *slab) {
     if (slab->idle_bytes != 0) {
         bb_small_in_use(self, slab);
     }
-    if (slab->free == NULL) {
-        bb_small_used_up(self, slab);
-    }
     return block;
 }
 
@@ -55,7 +52,7 @@ static inline void push(bb_pool *self, bb_slab *slab, void *freed) {
     free_block *block = freed;
     block->next = slab->free;
     slab->free = block;
-    if (block->next == NULL) {
+    if (block->next == NULL && slab != self->rooms[slab->size_class]) {
         bb_small_has_one(self, slab);
     }
     if (slab->used == 0) {
@@ -140,7 +137,7 @@ static inline bool is_quick(const bb_pool *self, uint64_t size) {
 static inline void *take_quickly(bb_pool *self, uint64_t size) {
     bb_slab *slab = self->rooms == NULL ? NULL : self->rooms[bb_size_class(size)];
     free_block *block = slab == NULL ? NULL : slab->free;
-    if (block == NULL || block->next == NULL || slab->idle_bytes != 0) {
+    if (block == NULL || slab->idle_bytes != 0) {
         return NULL;
     }
     slab->free = block->next;
@@ -150,7 +147,8 @@ static inline void *take_quickly(bb_pool *self, uint64_t size) {
 
 static inline bool give_quickly(bb_pool *self, void *freed, uint64_t size) {
     bb_slab *slab = slab_of(self, freed);
-    if (slab == NULL || slab->free == NULL || slab->inexact ||
+    if (slab == NULL || !is_small(slab) || slab->inexact ||
+        (slab->free == NULL && slab != self->rooms[slab->size_class]) ||
         (slab->used == 1 && slab != self->emptied)) {
         return false;
     }

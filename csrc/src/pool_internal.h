@@ -202,9 +202,8 @@ void bb_pool_drop_slab(bb_pool *self, bb_slab *slab);
 /* Sees to it that the first slab of a small class has a freed block. */
 bb_status bb_pool_refill(bb_pool *self, uint32_t size_class, bb_refusal *refusal);
 
-/* What follows when the last freed block of a small slab was taken, the first one freed, an
- * idle slab used again, and the last block in use freed. */
-void bb_small_used_up(bb_pool *self, bb_slab *slab);
+/* What follows when the first block of a small slab is freed, an idle slab used again, and the
+ * last block in use freed. */
 void bb_small_has_one(bb_pool *self, bb_slab *slab);
 void bb_small_in_use(bb_pool *self, bb_slab *slab);
 void bb_small_emptied(bb_pool *self, bb_slab *slab);

@@ -41,13 +41,31 @@ static void convert(bb_pool *self, bb_slab *slab, uint32_t size_class) {
     carve(slab);
 }
 
+/* A slab that was used up stays first in its ring until more of it is wanted, or another one
+ * is to be first. */
+static void drop_used_up(bb_pool *self, uint32_t size_class) {
+    bb_slab *slab = self->rooms[size_class];
+    if (slab != NULL && slab->used == slab->capacity) {
+        room_leave(self, slab);
+    }
+}
+
+/* The first slab of the ring that has a freed block or could be carved, or NULL. */
+static bb_slab *first_with_room(bb_pool *self, uint32_t size_class) {
+    drop_used_up(self, size_class);
+    bb_slab *slab = self->rooms[size_class];
+    if (slab != NULL && slab->free == NULL) {
+        /* behind those with freed blocks; the empty ones stand last */
+        bb_slab *better = slab->room.newer->free != NULL ? slab->room.newer : slab->room.older;
+        slab = better->free != NULL ? better : slab;
+        self->rooms[size_class] = slab;
+    }
+    return slab;
+}
+
 bb_status bb_pool_refill(bb_pool *self, uint32_t size_class, bb_refusal *refusal) {
     bb_pool_settle(self);
-    bb_slab *slab = self->rooms[size_class];
-    if (slab != NULL && slab->room.older->free != NULL) {
-        self->rooms[size_class] = slab->room.older; /* an empty one, kept for last */
-        return BB_OK;
-    }
+    bb_slab *slab = first_with_room(self, size_class);
     if (slab == NULL && self->idle_small != NULL) {
         convert(self, self->idle_small, size_class);
         return BB_OK;
@@ -56,7 +74,7 @@ bb_status bb_pool_refill(bb_pool *self, uint32_t size_class, bb_refusal *refusal
     if (slab == NULL) {
         status = bb_pool_make_slab(self, size_class, &slab, refusal);
     }
-    if (status == BB_OK) {
+    if (status == BB_OK && slab->free == NULL) {
         status = extend(self, slab, refusal);
         if (status != BB_OK && slab->used == 0) {
             bb_pool_drop_slab(self, slab);
@@ -65,15 +83,8 @@ bb_status bb_pool_refill(bb_pool *self, uint32_t size_class, bb_refusal *refusal
     return status;
 }
 
-void bb_small_used_up(bb_pool *self, bb_slab *slab) {
-    if (slab->carved == slab->capacity) {
-        room_leave(self, slab);
-    } else {
-        room_move(self, slab, false);
-    }
-}
-
 void bb_small_has_one(bb_pool *self, bb_slab *slab) {
+    drop_used_up(self, slab->size_class);
     if (slab->has_room) {
         room_move(self, slab, true);
     } else {

@@ -19,7 +19,7 @@ static uint64_t ring_length(const bb_slab *first, bool of_rooms) {
 
 /* ---- one slab ---- */
 
-static const char *small_defect(const bb_slab *slab) {
+static const char *small_defect(const bb_pool *self, const bb_slab *slab) {
     uint32_t freed = 0;
     for (const free_block *block = slab->free; block != NULL; block = block->next) {
         const uint64_t offset = (uint64_t)((const char *)block - slab->base);
@@ -39,7 +39,7 @@ static const char *small_defect(const bb_slab *slab) {
     if (slab->idle_bytes != (slab->used == 0 ? slab->charged : 0)) {
         return "a small slab is idle though in use, or not though empty";
     }
-    if (slab->has_room != (slab->used < slab->capacity)) {
+    if (slab->has_room != (slab->used < slab->capacity || slab == self->rooms[slab->size_class])) {
         return "a small slab with room is not in the ring of its class, or one without is";
     }
     return NULL;
@@ -95,7 +95,7 @@ static const char *slab_defect(const bb_pool *self, const bb_slab *slab) {
             return "a slab is not found by the address of a block";
         }
     }
-    return is_small(slab) ? small_defect(slab) : span_defect(self, slab);
+    return is_small(slab) ? small_defect(self, slab) : span_defect(self, slab);
 }
 
 static void inspect(bb_pool *self, bb_slab *slab, void *context) {

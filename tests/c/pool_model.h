@@ -152,6 +152,7 @@ static inline void pool_pair_close(pool_pair *self) {
         shadow_give(self, at);
     }
     CHECK(bb_pool_close(&self->pool));
+    CHECK(shadow_take(self, 0, 1, 16, false) == BB_TOO_LARGE);
     CHECK(self->ledger.bytes == 0);
     CHECK(self->parent.total == 0);
 }

@@ -103,6 +103,31 @@ static void a_doomed_first_request_charges_nothing(void) {
     }
 }
 
+/* The next slab needs a page of descriptions too, for which there is no room. */
+static void a_slab_without_room_for_its_first_block_is_none(void) {
+    const uint64_t next[] = {3000, 100000};
+    for (int i = 0; i < 2; i++) {
+        uint32_t refused = 0;
+        for (uint32_t slabs = 20; slabs < 60; slabs++) {
+            pool_pair self;
+            pool_pair_open(&self, BB_UNLIMITED, BB_UNLIMITED, false);
+            for (uint32_t at = 0; at < slabs; at++) {
+                const uint64_t size = bb_class_size(84 + at);
+                CHECK(shadow_take(&self, at, size, 16, false) == BB_OK);
+            }
+            const bb_pool_totals before = bb_pool_read(&self.pool);
+            CHECK(bb_pool_limit(&self.pool, before.budget.total + (next[i] + 4095) / 4096 * 4096));
+            if (shadow_take(&self, slabs, next[i], 16, false) != BB_OK) {
+                refused++;
+                CHECK(bb_pool_read(&self.pool).budget.total == before.budget.total);
+            }
+            check_pool(&self);
+            pool_pair_close(&self);
+        }
+        CHECK(refused != 0 && refused < 40);
+    }
+}
+
 static void freed_memory_is_used_before_new_memory(void) {
     const uint64_t sizes[] = {16, 100, 256, 1000, 4096, 5000, 65536, 300000};
     for (int i = 0; i < 8; i++) {
@@ -129,6 +154,25 @@ static void freed_memory_is_used_before_new_memory(void) {
              at++) { /* any other size takes it */
             CHECK(shadow_take(&self, at, 10000, 16, false) == BB_OK);
             CHECK(bb_pool_read(&self.pool).reserved <= reserved + 16384);
+            check_pool(&self);
+        }
+        pool_pair_close(&self);
+    }
+}
+
+/* Many slabs of one class at once: full ones, half used ones, empty ones. */
+static void slabs_of_one_class_take_turns(void) {
+    const uint64_t sizes[] = {1000, 4096, 16384};
+    for (int i = 0; i < 3; i++) {
+        pool_pair self;
+        pool_pair_open(&self, BB_UNLIMITED, BB_UNLIMITED, false);
+        for (int step = 0; step < 6000; step++) {
+            const uint32_t at = (uint32_t)random_below(SHADOW_BLOCKS);
+            if (self.blocks[at].block != NULL) {
+                shadow_give(&self, at);
+            } else if (random_below(100) < 30 + (uint64_t)(step / 50) % 70) {
+                CHECK(shadow_take(&self, at, sizes[i], 16, false) == BB_OK);
+            }
             check_pool(&self);
         }
         pool_pair_close(&self);
@@ -262,7 +306,9 @@ int main(void) {
     nothing_is_lost_when_the_nth_mapping_fails();
     a_doomed_large_request_leaves_room_for_a_small_one();
     a_doomed_first_request_charges_nothing();
+    a_slab_without_room_for_its_first_block_is_none();
     freed_memory_is_used_before_new_memory();
+    slabs_of_one_class_take_turns();
     trim_gives_everything_back_that_no_block_needs();
     the_limit_is_not_set_below_what_blocks_need();
     metadata_takes_at_most_four_in_a_thousand();
