@@ -350,6 +350,21 @@ def test_cache_has_its_own_bounds() -> None:
             memoize(cache={}, **settings)  # type: ignore[call-overload]
 
 
+# ---- expiry ----
+
+
+@pytest.mark.skipif("ttl :" not in (LRUCache.__doc__ or ""), reason="LRUCache has no ttl yet")
+def test_results_expire() -> None:
+    now = 0.0
+    cache: LRUCache[Any, Any] = LRUCache("1MiB", ttl=5, timer=lambda: now)  # type: ignore[call-arg,unused-ignore]
+    calls = Calls()
+    function = memoize(cache=cache)(calls.function)
+    assert [function(1), function(1)] == [1, 1]
+    now = 6.0
+    assert function(1) == 2
+    assert memoize(ttl=60)(str).cache_parameters()["ttl"] == 60
+
+
 # ---- clearing ----
 
 

@@ -3,6 +3,7 @@
 # cython: boundscheck=False, wraparound=False
 """lru-dict's LRU; bytebound.compat.lru is where it is used."""
 
+cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport UINT32_MAX, uint32_t
 
@@ -119,7 +120,8 @@ cdef class LRU(Table):
         """Call back for what was evicted."""
         cdef PyObject *arguments[2]
         cdef uint32_t i
-        callback = self.callback
+        with cython.critical_section(self):
+            callback = self.callback
         if callback is not None:
             for i in range(batch.count):
                 arguments[0] = <PyObject *> batch.items[i].key
@@ -255,7 +257,8 @@ cdef class LRU(Table):
     def set_callback(self, callback, /):
         """Change who is called for entries that leave; None for nobody."""
         check_callback(callback)
-        self.callback = callback
+        with cython.critical_section(self):
+            self.callback = callback
 
     def get_stats(self):
         """``(hits, misses)`` of lookups since the last `clear`."""

@@ -18,6 +18,8 @@ cdef class Timer:
     cdef object frozen
     cdef Py_ssize_t nesting
 
+    cdef object tell(self)
+
 
 cdef class TTLCache(Cache):
     cdef Timer clock

@@ -62,16 +62,25 @@ cdef class Timer:
         return GenericAlias(cls, item)
 
     def __call__(self):
-        return self.function() if self.nesting == 0 else self.frozen
+        return self.tell()
+
+    cdef object tell(self):
+        with cython.critical_section(self):
+            if self.nesting > 0:
+                return self.frozen
+        return self.function()
 
     def __enter__(self):
-        if self.nesting == 0:
-            self.frozen = self.function()
-        self.nesting += 1
-        return self.frozen
+        time = self.tell()
+        with cython.critical_section(self):
+            if self.nesting == 0:
+                self.frozen = time
+            self.nesting += 1
+            return self.frozen
 
     def __exit__(self, *error):
-        self.nesting -= 1
+        with cython.critical_section(self):
+            self.nesting -= 1
 
     def __reduce__(self):
         return Timer, (self.function,)
@@ -82,7 +91,7 @@ cdef class Timer:
 
 cdef inline object now(TTLCache self):
     cdef Timer clock = self.clock
-    return clock.function() if clock.nesting == 0 else clock.frozen
+    return clock.function() if clock.nesting == 0 else clock.tell()
 
 
 cdef inline bint is_before(time, expires) except -1:
