@@ -88,7 +88,8 @@ class Load:
             received += taken
             for _ in taken:
                 self.queue.task_done()
-            assert self.queue.max_bytes is None or self.queue.nbytes <= self.queue.max_bytes
+            stats = self.queue.stats()  # of one instant
+            assert stats.max_bytes is None or stats.nbytes <= stats.max_bytes
 
     # ---- tasks ----
 
@@ -102,7 +103,10 @@ class Load:
             asyncio.create_task((self.aproduce if number % 2 else self.aconsume)(number, chance))
             for number in lanes
         ]
-        await asyncio.gather(*workers)
+        # One that ends by ShutDown must not have the others cancelled, with what they took.
+        for ended in await asyncio.gather(*workers, return_exceptions=True):
+            if isinstance(ended, BaseException) and not isinstance(ended, ShutDown):
+                raise ended
 
     async def aproduce(self, lane: int, chance: random.Random) -> None:
         sent = self.sent[lane] = []

@@ -93,6 +93,45 @@ static void a_large_item_is_not_starved(void) {
     pair_close(&self);
 }
 
+/* Who was called is served, though others wait behind. */
+static void who_is_called_need_not_wait_again(void) {
+    pair self;
+    pair_open(&self, 1000, BB_UNLIMITED, 1);
+    CHECK(pair_put(&self, &self.crew[0], 1, false) == BB_OK);
+    CHECK(pair_put(&self, &self.crew[1], 1, true) == BB_FULL);
+    CHECK(pair_put(&self, &self.crew[2], 1, true) == BB_FULL);
+    CHECK(pair_take(&self, &self.crew[0], false) == BB_OK);
+    call_all(&self);
+    CHECK(self.crew[2].waiter.turn == BB_WAITING);
+    CHECK(pair_put(&self, &self.crew[1], 0, true) == BB_OK);
+    pair_close(&self);
+}
+
+/* Promises of nearly all there can be do not wrap round to none. */
+static void enormous_promises_do_not_wrap(void) {
+    const uint64_t most = ((uint64_t)1 << 62) - 1;
+    const uint64_t sizes[] = {most, most, most, most - 500, most};
+    pair self;
+    pair_open(&self, BB_UNLIMITED, BB_UNLIMITED, 10);
+    for (int i = 0; i < 10; i++) {
+        CHECK(pair_put(&self, &self.crew[0], 0, false) == BB_OK);
+    }
+    for (int i = 0; i < 5; i++) {
+        CHECK(pair_put(&self, &self.crew[i], sizes[i], true) == BB_FULL);
+    }
+    while (self.count != 0) {
+        CHECK(pair_take(&self, &self.crew[9], false) == BB_OK);
+    }
+    call_all(&self);
+    CHECK(self.crew[3].waiter.turn == BB_CALLED);
+    CHECK(self.crew[4].waiter.turn == BB_WAITING);
+    check_same(&self);
+    for (int i = 0; i < 4; i++) {
+        CHECK(pair_put(&self, &self.crew[i], 0, true) == BB_OK);
+    }
+    pair_close(&self);
+}
+
 /* What is promised to somebody who gives up goes to the next. */
 static void a_call_that_is_not_answered_goes_on(void) {
     pair self;
@@ -166,7 +205,9 @@ static void tells_of_high_and_low_water_once_each(void) {
 
 /* Whatever the bounds and shares round to, one content is never both high and low. */
 static void high_is_above_low(void) {
-    const double shares[] = {0, 1e-300, 0.1, 0.3, 0.5, 0.7999, 0.8, 1};
+    /* two of them next to each other */
+    const double shares[] = {0, 1e-300, 0.1, 0.5, 0.7999, 0.8333333333333333, 0.8333333333333334,
+                             1};
     const uint64_t limits[] = {0, 1, 2, 3, 17, 1000, (uint64_t)1 << 62, BB_UNLIMITED};
     for (uint32_t items = 1; items < 30; items++) {
         for (int kind = 0; kind < 8 * 8 * 8; kind++) {
@@ -209,6 +250,8 @@ int main(void) {
     follows_the_model_under_every_kind_of_bound();
     survives_failing_allocations();
     a_large_item_is_not_starved();
+    who_is_called_need_not_wait_again();
+    enormous_promises_do_not_wrap();
     a_call_that_is_not_answered_goes_on();
     waits_for_a_budget_only_while_it_holds_items();
     tells_of_high_and_low_water_once_each();

@@ -161,6 +161,19 @@ on_drop=None, budget=None, name=None, high_water=None, low_water=None, high=0.8,
     {'page': '<html>'}
     >>> queue.nbytes <= queue.max_bytes
     True
+
+    >>> import asyncio
+    >>> async def main():
+    ...     queue = BoundedQueue("1kB", max_items=2)
+    ...     async def produce():
+    ...         for number in range(5):
+    ...             await queue.aput(number)
+    ...         queue.shutdown()
+    ...     producer = asyncio.create_task(produce())
+    ...     print([item async for item in queue])
+    ...     await producer
+    >>> asyncio.run(main())
+    [0, 1, 2, 3, 4]
     """
 
     def __init__(
@@ -327,6 +340,14 @@ on_drop=None, budget=None, name=None, high_water=None, low_water=None, high=0.8,
         ------
         queue.Empty, ShutDown
             As `get`.
+
+        Examples
+        --------
+        >>> queue = BoundedQueue("1MiB")
+        >>> for number in range(5):
+        ...     queue.put(number)
+        >>> queue.get_many(3), queue.get_many()
+        ([0, 1, 2], [3, 4])
         """
         cdef int64_t deadline = deadline_of(timeout)
         cdef uint32_t most = checked_items(max_items)

@@ -174,6 +174,8 @@ cdef void wake_all(PyObject *first) noexcept:
         task.wake()
 
 
+# The collector takes nothing away from what may have to give up a turn while it dies.
+@cython.no_gc_clear
 @cython.final
 cdef class Task:
     def __cinit__(self, QueueTurns queue not None):
@@ -231,6 +233,7 @@ cdef class Task:
         return 0
 
 
+@cython.no_gc_clear
 @cython.final
 cdef class Summons:
     """Tells a task of another event loop. One that the loop drops, because it is closed, passes
