@@ -261,15 +261,49 @@ def test_negative_limits_are_refused(limit: int) -> None:
         sizeof([], limit=limit)
 
 
-@pytest.mark.parametrize("limit", ["1", 1.5, float("nan"), []])
+@pytest.mark.parametrize("limit", [b"1", 1.5, float("nan"), [], True])
 def test_limits_of_another_type_are_refused(limit: Any) -> None:
     with pytest.raises(TypeError):
         sizeof([], limit=limit)
 
 
-def test_stop_must_be_iterable() -> None:
-    with pytest.raises(TypeError):
-        sizeof([], stop=str)  # type: ignore[arg-type]
+def test_limits_may_be_text() -> None:
+    text = fresh_text(5000)
+    assert sizeof([text, [text]], limit="1kB") > 1000
+    assert sizeof([text], limit="1MiB") == sizeof([text])
+    with pytest.raises(ValueError, match="limit"):
+        sizeof([], limit="many")
+
+
+@pytest.mark.parametrize("stop", [str, "abc", b"abc", 5, None])
+def test_stop_must_be_an_iterable_of_what_to_stop_at(stop: Any) -> None:
+    with pytest.raises(TypeError, match="stop must be an iterable"):
+        sizeof([], stop=stop)
+
+
+def test_what_an_iterable_of_stops_raises_comes_out() -> None:
+    with pytest.raises(ZeroDivisionError):
+        sizeof([], stop=(1 // 0 for _ in range(1)))
+
+
+def test_the_attributes_of_an_instance_are_no_dict_to_stop_at() -> None:
+    """Whether anybody asked for its __dict__ makes no difference."""
+
+    class Plain:
+        held: object
+
+    class Broken(RuntimeError):
+        held: object
+
+    for cls in (Plain, Broken):
+        instance = cls()
+        instance.held = text = fresh_text(10_000)
+        assert sizeof(instance, stop=[dict]) > sizeof(text)
+        assert instance.__dict__
+        assert sizeof(instance, stop=[dict]) == sizeof(instance)
+        assert sizeof([vars(instance), instance], stop=[dict]) > sizeof(text)
+        assert sizeof(instance, stop=[vars(instance)]) < sizeof(text)
+        assert sizeof([{"a": text}], stop=[dict]) == sizeof([None])
 
 
 def test_an_argument_is_needed() -> None:

@@ -128,7 +128,7 @@ def test_a_class_without_a_method_by_that_name_to_call() -> None:
     class Odd:
         __sizeof__: Any = None
 
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="__sizeof__ of Odd is a NoneType"):
         sizeof(Odd())
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sizing_corpus import fresh_text, growth, traced
 
-from bytebound._native.sizing import sizeof
+from bytebound._native.sizing import MemoryBlock, register_sizer, sizeof
 
 MOST_SCRATCH = 24  # bytes an object
 
@@ -93,6 +93,32 @@ SHAPES: dict[str, Callable[[int], object]] = {
 def test_scratch_memory_is_bounded(shape: str, count: int) -> None:
     graph = SHAPES[shape](count)
     assert scratch(lambda: sizeof(graph)) < MOST_SCRATCH * count + 4096
+
+
+CHILD = [1.5]
+SIZERS: dict[str, tuple[Callable[[Any], Any], int]] = {
+    "a constant": (lambda _, told=(10, ()): told, 12),
+    "own bytes": (lambda _: (10, []), 12),
+    "a leaf": (lambda _: (10, [fresh_text()]), 12),
+    "one that all hold": (lambda _: (10, (CHILD,)), 24),
+    "a list of its own": (lambda _: (10, [[1.5]]), 12),
+    "memory": (lambda sized: (10, [MemoryBlock(id(sized) + 8, 5)]), 60),
+}
+
+
+@pytest.mark.parametrize("told", SIZERS)
+@pytest.mark.parametrize("count", [10_000, 34_567])
+def test_scratch_memory_with_a_registered_sizer(told: str, count: int) -> None:
+    class Sized:
+        __slots__ = ()
+
+    sizer, most = SIZERS[told]
+    graph = [Sized() for _ in range(count)]
+    register_sizer(Sized, sizer)
+    try:
+        assert scratch(lambda: sizeof(graph)) < most * count + 4096
+    finally:
+        register_sizer(Sized, None)
 
 
 def test_scratch_memory_of_a_deep_nesting() -> None:

@@ -371,6 +371,8 @@ def test_a_name() -> None:
     assert (named.name, repr(named)) == ("x", expected)
     with pytest.raises(TypeError, match="name must be a str"):
         SizeTracker(name=1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"SizeTracker\(\) takes no argument but name="):
+        SizeTracker("x")  # type: ignore[misc]
 
 
 def test_it_can_be_neither_copied_nor_pickled() -> None:

@@ -7,11 +7,13 @@
 /* In a bb_found_part: there was no such part before. */
 #define WAS_ABSENT UINT64_MAX
 
+/* In the identity of a bb_found_part: it is held, and its own bytes were not needed. */
+#define NOTHING_REPLACED ((uintptr_t)1)
+
 /* ---- what a measurement found ---- */
 
 void bb_found_init(bb_found *self, bb_allocator allocator) {
     *self = (bb_found){0};
-    self->most = UINT64_MAX;
     self->allocator = allocator;
 }
 
@@ -206,6 +208,12 @@ static size_t count_absent(const bb_parts *self, const bb_found *found) {
 static void hold_one(bb_parts *self, bb_found_part *item) {
     bb_part *part = &self->slots[find_slot(self, item->identity)];
     const uint64_t nbytes = item->nbytes;
+    if ((item->identity & BB_PART_MEMORY) && part->identity != 0 && part->holders != 0 &&
+        part->nbytes >= nbytes) {
+        part->holders++;
+        item->identity |= NOTHING_REPLACED;
+        return;
+    }
     if (part->identity == 0) {
         *part = (bb_part){item->identity, 0, 0};
         self->count++;
@@ -223,6 +231,11 @@ static void hold_one(bb_parts *self, bb_found_part *item) {
 }
 
 static void unhold_one(bb_parts *self, bb_found_part *item) {
+    if (item->identity & NOTHING_REPLACED) {
+        item->identity &= ~NOTHING_REPLACED;
+        find(self, item->identity)->holders--; /* not the last */
+        return;
+    }
     bb_part *part = find(self, item->identity);
     const uint64_t before = item->nbytes;
     item->nbytes = part->nbytes;

@@ -26,7 +26,8 @@ typedef struct pair {
 } pair;
 
 static inline uintptr_t identity_of(uint64_t part) {
-    return part % 2 != 0 ? (uintptr_t)(part + 1) << 40 : (uintptr_t)(part + 1) * 16;
+    const uintptr_t kind = part % 3 == 0 ? BB_PART_MEMORY : 0;
+    return (part % 2 != 0 ? (uintptr_t)(part + 1) << 40 : (uintptr_t)(part + 1) * 16) | kind;
 }
 
 static inline size_t part_of(uintptr_t identity) {
@@ -103,7 +104,10 @@ static inline void pair_release_and_undo(pair *self, size_t one, size_t other) {
 static inline void model_hold(model *self, const bb_found *found, size_t holder) {
     for (size_t i = 0; i < found->count; i++) {
         const size_t part = part_of(found->items[i].identity);
-        self->nbytes[part] = found->items[i].nbytes;
+        const uint64_t nbytes = found->items[i].nbytes;
+        const bool raises = (found->items[i].identity & BB_PART_MEMORY) == 0 ||
+                            model_holders(self, part) == 0 || nbytes > self->nbytes[part];
+        self->nbytes[part] = raises ? nbytes : self->nbytes[part];
         self->held[part][holder]++;
     }
 }

@@ -23,6 +23,8 @@
  * An identity is an address: even, never 0 (the lowest bit marks a slot while the
  * table is rebuilt in place). What is measured last is what a part is charged: an
  * address may have been freed and taken by something else since it was first held.
+ * But of memory that is no object (BB_PART_MEMORY in the identity) holders see more or less, so
+ * that is charged the most that any of them said, until the last lets go.
  *
  * Bytes: 24 * capacity, which is between 5/4 and about 2 slots a part, and 8 for each
  * part in each list; bb_parts_overhead says exactly. Lists that were let go of do not
@@ -57,6 +59,8 @@
 #include "bytebound/alloc.h"
 #include "bytebound/status.h"
 
+#define BB_PART_MEMORY ((uintptr_t)2)
+
 typedef struct bb_part {
     uintptr_t identity;
     uint64_t nbytes;
@@ -79,7 +83,7 @@ typedef struct bb_parts_list {
     size_t count;
 } bb_parts_list;
 
-/* What a measurement found. While it is held, nbytes is what it replaced, so that
+/* What a measurement found. While it is held, it says what it replaced, so that
  * bb_parts_unhold can put that back. */
 typedef struct bb_found_part {
     uintptr_t identity;
@@ -91,7 +95,6 @@ typedef struct bb_found {
     size_t count;
     size_t capacity;
     uint64_t nbytes;       /* of all items; UINT64_MAX if that is too little to tell */
-    uint64_t most;         /* for who fills it: when to stop */
     size_t table_capacity; /* to go back to */
     bb_allocator allocator;
 } bb_found;

@@ -96,7 +96,6 @@ cdef extern from "bytebound/parts.h" nogil:
     ctypedef struct bb_found:
         size_t count
         uint64_t nbytes
-        uint64_t most
 
     void bb_found_init(bb_found *self, bb_allocator allocator)
     void bb_found_clear(bb_found *self)

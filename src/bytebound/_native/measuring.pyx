@@ -85,12 +85,7 @@ cdef int collect_parts(
     PyObject *const *objects, Py_ssize_t count, uint64_t limit, bb_found *found
 ) except -1:
     bb_found_clear(found)
-    found.most = min(limit, BB_LRU_CHARGE_MAX)
-    try:
-        measure_each(objects, count, bb_collect_part, found)
-    except OverflowError:
-        if found.nbytes <= found.most:
-            raise
+    measure_each(objects, count, min(limit, BB_LRU_CHARGE_MAX), bb_collect_part, found)
     return 0
 
 

@@ -7,7 +7,7 @@ cdef extern from *:
     ctypedef int (*visitproc)(PyObject *object, void *argument) noexcept
     ctypedef int (*traverseproc)(PyObject *object, visitproc visit, void *argument) noexcept
 
-cdef extern from "sizing_walk.h":
+cdef extern from "sizing_blocks.h":
     # Told of each distinct object charged, or block of memory that is none, with its own bytes.
     # Must not run Python code. -1 stops, with an exception set.
     ctypedef int (*bb_visitor)(void *context, const void *identity, Py_ssize_t nbytes) noexcept
@@ -26,11 +26,11 @@ cdef Py_ssize_t measure(
     PyObject *const *objects, Py_ssize_t count, bint deep, Py_ssize_t limit
 ) except -1
 
-# The same, deep and without limit, telling `visitor` of each object charged. Identities are good
-# as long as the objects measured are held. The first instances of a class are told of with an
-# approximate size (sizing_early.h).
+# The same, deep, telling `visitor` of each object charged. Identities are good as long as the
+# objects measured are held. The first instances of a class are told of with an approximate size
+# (sizing_early.h).
 cdef Py_ssize_t measure_each(
-    PyObject *const *objects, Py_ssize_t count, bb_visitor visitor, void *context
+    PyObject *const *objects, Py_ssize_t count, Py_ssize_t limit, bb_visitor visitor, void *context
 ) except -1
 
 # Has the instances of an extension type measured by their `__sizeof__`, a C method that runs no

@@ -15,7 +15,7 @@ def sizeof(
     *more: object,
     deep: bool = True,
     rounded: bool = False,
-    limit: int | None = None,
+    limit: int | str | None = None,
     stop: Iterable[object] = (),
 ) -> int: ...
 def shell_nbytes(obj: object, /) -> int: ...

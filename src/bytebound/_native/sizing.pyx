@@ -13,6 +13,8 @@ cimport cython
 from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject, PyTypeObject
 
+from bytebound._native.units import MAX_SIZE, parse_size
+
 __all__ = ["MemoryBlock", "register_sizer", "shell_nbytes", "sizeof"]
 
 cdef extern from "Python.h":
@@ -52,11 +54,25 @@ cdef extern from "sizing_walk.h":
     Py_ssize_t bb_measure(const bb_request *request) except -1
 
 
+cdef Py_ssize_t checked_number(number, str name) except -1:
+    try:
+        number = PyNumber_Index(number)
+    except TypeError:
+        raise TypeError(f"{name} must be an int, not {type(number).__name__}") from None
+    if not 0 <= number <= sys.maxsize:
+        raise ValueError(f"{name} must be between 0 and {sys.maxsize}")
+    return number
+
+
 @cython.final
 cdef class MemoryBlock:
-    """Memory that is no Python object, as a referent that a registered sizer returns.
+    """MemoryBlock(address, nbytes)
+--
 
-    However many objects lead to the same address, its bytes count once.
+    Memory that is no Python object, as a referent that a registered sizer returns.
+
+    However many objects lead to the same address, its bytes count once: the most that any of them
+    tells. Blocks that begin at different addresses are different, even where they overlap.
 
     Parameters
     ----------
@@ -67,8 +83,10 @@ cdef class MemoryBlock:
 
     Raises
     ------
+    TypeError
+        If a number is not an int.
     ValueError
-        If a number is negative.
+        If a number is negative or above `sys.maxsize`.
 
     Examples
     --------
@@ -86,11 +104,11 @@ cdef class MemoryBlock:
     cdef size_t address
     cdef Py_ssize_t nbytes
 
-    def __cinit__(self, address: int, nbytes: int):
-        if address < 0 or nbytes < 0:
-            raise ValueError("a block of memory has no negative address or size")
-        self.address = address
-        self.nbytes = nbytes
+    def __cinit__(self, address=None, nbytes=None, *others, **unknown):
+        if nbytes is None or others or unknown:
+            raise TypeError("MemoryBlock() takes two arguments, address and nbytes")
+        self.address = checked_number(address, "address")
+        self.nbytes = checked_number(nbytes, "nbytes")
 
 
 bb_layout_check()
@@ -110,10 +128,10 @@ cdef Py_ssize_t measure(
 
 
 cdef Py_ssize_t measure_each(
-    PyObject *const *objects, Py_ssize_t count, bb_visitor visitor, void *context
+    PyObject *const *objects, Py_ssize_t count, Py_ssize_t limit, bb_visitor visitor, void *context
 ) except -1:
     cdef bb_request request = bb_request(
-        objects, count, False, False, -1, NULL, NULL, visitor, context
+        objects, count, False, False, limit, NULL, NULL, visitor, context
     )
     return bb_measure(&request)
 
@@ -121,6 +139,20 @@ cdef Py_ssize_t measure_each(
 cdef int register_container(cls, traverseproc traverse) except -1:
     bb_known_enter_container(<PyTypeObject *>cls, traverse)
     return 0
+
+
+cdef tuple stops_of(stop):
+    if isinstance(stop, type):
+        raise TypeError(f"stop must be an iterable: [{stop.__name__}] for one type")
+    try:
+        items = None if isinstance(stop, (str, bytes, bytearray)) else iter(stop)
+    except TypeError:
+        items = None
+    if items is None:
+        raise TypeError(
+            f"stop must be an iterable of types and objects, not {type(stop).__name__}"
+        )
+    return tuple(items)
 
 
 cdef tuple _LEAVES = (str, bytes, int, float, bool, type(None))
@@ -195,11 +227,10 @@ def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=(
     )
     cdef tuple stop_types, stop_objects
     if limit is not None:
-        limit = PyNumber_Index(limit)
-        if limit < 0:
-            raise ValueError(f"limit must not be negative, got {limit}")
-        request.limit = min(limit, sys.maxsize)
-    cdef tuple stops = tuple(stop)
+        request.limit = parse_size(
+            min(limit, MAX_SIZE) if isinstance(limit, int) else limit, "limit"
+        )
+    cdef tuple stops = stops_of(stop)
     if stops:
         stop_types = tuple(item for item in stops if isinstance(item, type))
         stop_objects = tuple(item for item in stops if not isinstance(item, type))

@@ -123,16 +123,32 @@ static void visit_attributes(bb_walk *walk, const bb_attributes *attributes) {
         }
     }
     if (attributes->dict != NULL) {
-        bb_walk_visit(walk, attributes->dict);
+        bb_walk_visit_attributes(walk, attributes->dict);
     }
 }
 
+typedef struct {
+    bb_walk *walk;
+    PyObject *dict; /* the object's __dict__; NULL if it has none, or others find it */
+} traversal;
+
 static int visit_traversed(PyObject *object, void *argument) {
-    bb_walk *walk = argument;
-    if (!PyType_Check(object)) {
-        bb_walk_visit(walk, object);
+    traversal *this = argument;
+    if (object == this->dict) {
+        bb_walk_visit_attributes(this->walk, object);
+    } else if (!PyType_Check(object)) {
+        bb_walk_visit(this->walk, object);
     }
-    return bb_walk_is_over(walk) ? -1 : 0;
+    return bb_walk_is_over(this->walk) ? -1 : 0;
+}
+
+static void traverse(bb_walk *walk, PyObject *object, const bb_type_info *info) {
+    traversal this = {walk, NULL};
+    if (!(info->type->tp_flags & Py_TPFLAGS_MANAGED_DICT)) {
+        PyObject **slot = bb_dict_slot(object);
+        this.dict = slot == NULL ? NULL : *slot;
+    }
+    info->traverse(object, visit_traversed, &this);
 }
 
 static void visit_referents(bb_walk *walk, PyObject *object, const bb_type_info *info,
@@ -142,14 +158,14 @@ static void visit_referents(bb_walk *walk, PyObject *object, const bb_type_info 
     if (info->placed_dict) {
         PyObject **slot = bb_dict_slot(object);
         if (slot != NULL && *slot != NULL) {
-            bb_walk_visit(walk, *slot);
+            bb_walk_visit_attributes(walk, *slot);
         }
     }
     if (info->traverse != NULL) {
         if (info->dict_keys) {
             bb_dict_visit_keys(walk, object);
         }
-        info->traverse(object, visit_traversed, walk);
+        traverse(walk, object, info);
     }
     if (bb_rules[info->follow].visit != NULL) {
         bb_rules[info->follow].visit(walk, object, 0);

@@ -1,13 +1,13 @@
 /* See sizing_walk.h. */
 #include "sizing_walk.h"
 
+#include "sizing_asked.h"
 #include "sizing_expand.h"
 #include "sizing_inline.h"
 #include "sizing_known.h"
 #include "sizing_layout.h"
-#include "sizing_sizers.h"
 
-enum { HALF_WAY = 1 }; /* the bit that tells a container left half-way */
+enum { HALF_WAY = BB_WALK_MARK }; /* tells a container left half-way */
 
 static void start(bb_walk *walk, const bb_request *request) {
     walk->total = 0;
@@ -18,11 +18,21 @@ static void start(bb_walk *walk, const bb_request *request) {
                   request->visitor == NULL;
     walk->request = request;
     walk->types = bb_types_here();
-    walk->kept = NULL;
     walk->early = NULL;
+    walk->blocks = (bb_blocks){0};
     bb_seen_start(&walk->seen);
     bb_pending_start(&walk->pending);
     bb_pending_start(&walk->deferred);
+    bb_pending_start(&walk->kept);
+}
+
+/* Lets go of the references on a stack. */
+static void release(bb_pending *stack) {
+    uintptr_t word;
+    while ((word = bb_pending_pop(stack)) != 0) {
+        Py_DECREF(bb_walk_object(word));
+    }
+    bb_pending_end(stack);
 }
 
 static void end(bb_walk *walk) {
@@ -32,18 +42,15 @@ static void end(bb_walk *walk) {
         if (word & HALF_WAY) {
             bb_pending_pop(&walk->pending);
         }
-        Py_DECREF((PyObject *)(word & ~(uintptr_t)HALF_WAY));
+        Py_DECREF(bb_walk_object(word));
     }
 #endif
-    PyObject *object;
-    while ((object = (PyObject *)bb_pending_pop(&walk->deferred)) != NULL) {
-        Py_DECREF(object);
-    }
     bb_pending_end(&walk->pending);
-    bb_pending_end(&walk->deferred);
     bb_seen_end(&walk->seen);
+    bb_blocks_end(&walk->blocks);
     PyMem_RawFree(walk->early);
-    Py_CLEAR(walk->kept);
+    release(&walk->deferred);
+    release(&walk->kept);
 }
 
 static void push(bb_walk *walk, PyObject *object, uintptr_t bit) {
@@ -71,7 +78,9 @@ void bb_walk_push_half_way(bb_walk *walk, PyObject *object, Py_ssize_t next) {
 static inline void add(bb_walk *walk, Py_ssize_t nbytes) {
     if (__builtin_add_overflow(walk->total, nbytes, &walk->total)) {
         walk->total = PY_SSIZE_T_MAX;
-        walk->error = BB_WALK_TOO_LARGE;
+        if (walk->limit == PY_SSIZE_T_MAX) {
+            walk->error = BB_WALK_TOO_LARGE;
+        }
     }
 }
 
@@ -117,11 +126,24 @@ static void charge_leaf(bb_walk *walk, PyObject *object, Py_ssize_t nbytes) {
     bb_walk_charge(walk, object, &tally);
 }
 
-/* A leaf, or what is to be looked into, where the request has an extra. */
-static void visit_specially(bb_walk *walk, PyObject *object, Py_ssize_t nbytes) {
-    if (walk->request->stop_types != NULL && is_stopped(walk, object)) {
+/* Whether the object has to be charged to somebody and was not met before. */
+static inline int is_due(bb_walk *walk, PyObject *object) {
+    PyTypeObject *type = Py_TYPE(object);
+    if (object == Py_None || type == &PyBool_Type) {
+        return 0;
+    }
+    /* With one reference it is met once; nothing is sure of a layout that is not known. */
+    return (Py_REFCNT(object) == 1 && bb_layout_known) ||
+           (!bb_is_immortal(object) &&
+            !(type == &PyUnicode_Type && PyUnicode_CHECK_INTERNED(object)) && is_new(walk, object));
+}
+
+/* Where the request has an extra. */
+static void visit_specially(bb_walk *walk, PyObject *object) {
+    if (is_stopped(walk, object) || !is_due(walk, object)) {
         return;
     }
+    Py_ssize_t nbytes = bb_leaf_allocated(object);
     if (nbytes < 0) {
         push(walk, object, 0);
     } else {
@@ -130,40 +152,42 @@ static void visit_specially(bb_walk *walk, PyObject *object, Py_ssize_t nbytes) 
 }
 
 void bb_walk_visit(bb_walk *walk, PyObject *object) {
-    PyTypeObject *type = Py_TYPE(object);
-    if (object == Py_None || type == &PyBool_Type) {
-        return;
-    }
-    /* With one reference it is met once; nothing is sure of a layout that is not known. */
-    if (Py_REFCNT(object) != 1 || !bb_layout_known) {
-        if (bb_is_immortal(object) ||
-            (type == &PyUnicode_Type && PyUnicode_CHECK_INTERNED(object)) ||
-            !is_new(walk, object)) {
-            return;
+    if (!walk->plain) {
+        visit_specially(walk, object);
+    } else if (is_due(walk, object)) {
+        Py_ssize_t nbytes = bb_leaf_allocated(object);
+        if (nbytes < 0) {
+            push(walk, object, 0);
+        } else {
+            add(walk, nbytes);
         }
     }
-    Py_ssize_t nbytes = bb_leaf_allocated(object);
-    if (!walk->plain) {
-        visit_specially(walk, object, nbytes);
-    } else if (nbytes < 0) {
-        push(walk, object, 0);
-    } else {
-        add(walk, nbytes);
+}
+
+void bb_walk_visit_attributes(bb_walk *walk, PyObject *dict) {
+    if (is_due(walk, dict)) {
+        push(walk, dict, 0);
     }
 }
 
 void bb_walk_visit_memory(bb_walk *walk, uintptr_t address, Py_ssize_t nbytes) {
-    const void *identity = (const void *)(address & ~(uintptr_t)1); /* the set keeps that bit */
-    if (identity != NULL && nbytes > 0 && is_new(walk, identity)) {
-        bb_tally tally = {.rounded = walk->request->rounded};
-        bb_tally_raw_block(&tally, nbytes);
-        bb_walk_charge(walk, identity, &tally);
+    if (address == 0 || nbytes == 0) {
+        return;
+    }
+    Py_ssize_t known = bb_blocks_raise(&walk->blocks, address, nbytes);
+    if (known < 0) {
+        walk->error = BB_WALK_NO_MEMORY;
+    } else if (known < nbytes) {
+        bb_tally before = {.rounded = walk->request->rounded}, now = before;
+        bb_tally_raw_block(&before, known);
+        bb_tally_raw_block(&now, nbytes);
+        add(walk, now.nbytes - before.nbytes);
+        walk->fraction += now.fraction - before.fraction;
     }
 }
 
-/* Keeps an object for when nothing is pending. */
-static void defer(bb_walk *walk, PyObject *object) {
-    if (bb_pending_push(&walk->deferred, (uintptr_t)object) < 0) {
+void bb_walk_defer(bb_walk *walk, PyObject *object, uintptr_t mark) {
+    if (bb_pending_push(&walk->deferred, (uintptr_t)object | mark) < 0) {
         walk->error = BB_WALK_NO_MEMORY;
         return;
     }
@@ -173,7 +197,7 @@ static void defer(bb_walk *walk, PyObject *object) {
 static void expand_or_defer(bb_walk *walk, PyObject *object) {
     const bb_type_info *info = bb_type_get(walk->types, Py_TYPE(object), 0);
     if (info == NULL || info->own >= BB_OWN_ASKED) {
-        defer(walk, object);
+        bb_walk_defer(walk, object, 0);
         return;
     }
     BB_BEGIN_CRITICAL(object);
@@ -195,10 +219,10 @@ static void expand_rest(bb_walk *walk, PyObject *object) {
     }
 }
 
-static void drain(bb_walk *walk) {
+void bb_walk_drain(bb_walk *walk) {
     uintptr_t word;
     while (!bb_walk_is_over(walk) && (word = bb_pending_pop(&walk->pending)) != 0) {
-        PyObject *object = (PyObject *)(word & ~(uintptr_t)HALF_WAY);
+        PyObject *object = bb_walk_object(word);
         if (word & HALF_WAY) {
             expand_rest(walk, object);
         } else {
@@ -210,153 +234,42 @@ static void drain(bb_walk *walk) {
     }
 }
 
-/* A size that Python code gave. -1 with an exception set, naming the type. */
-static Py_ssize_t checked_size(PyObject *size, PyTypeObject *type, const char *teller) {
-    if (!PyLong_Check(size)) {
-        PyErr_Format(PyExc_TypeError, "%s of %.200s returned %.200s, not an int", teller,
-                     type->tp_name, Py_TYPE(size)->tp_name);
-        return -1;
+/* What only the whole tells. */
+static void finish(bb_walk *walk) {
+    const bb_request *request = walk->request;
+    if (request->rounded) {
+        add(walk, walk->fraction / 65536);
+    } else if (request->visitor == NULL && !bb_walk_is_over(walk)) {
+        add(walk, bb_early_correction(walk->early));
     }
-    Py_ssize_t nbytes = PyLong_AsSsize_t(size);
-    if (nbytes < 0 && !PyErr_Occurred()) {
-        PyErr_Format(PyExc_ValueError, "%s of %.200s returned a negative size", teller,
-                     type->tp_name);
-    } else if (nbytes < 0 && PyErr_ExceptionMatches(PyExc_OverflowError)) {
-        PyErr_Format(PyExc_OverflowError, "%s of %.200s returned a size past sys.maxsize", teller,
-                     type->tp_name);
+    if (request->visitor != NULL && walk->error == BB_WALK_FINE &&
+        bb_blocks_tell(&walk->blocks, request->visitor, request->context) < 0) {
+        walk->error = BB_WALK_STOPPED;
     }
-    return nbytes;
 }
 
-/* Calls the __sizeof__ of an object's class. -1 with an exception set. */
-static Py_ssize_t ask(PyObject *object) {
-    PyTypeObject *type = Py_TYPE(object);
-    PyObject *function = bb_type_sizeof(type);
-    if (function == NULL) {
-        PyErr_Format(PyExc_TypeError, "%.200s has no __sizeof__", type->tp_name);
-        return -1;
-    }
-    descrgetfunc get = Py_TYPE(function)->tp_descr_get;
-    if (get != NULL) {
-        Py_SETREF(function, get(function, object, (PyObject *)type));
-    }
-    PyObject *size = function == NULL ? NULL : PyObject_CallNoArgs(function);
-    Py_XDECREF(function);
-    if (size == NULL) {
-        return -1;
-    }
-    Py_ssize_t nbytes = checked_size(size, type, "__sizeof__");
-    Py_DECREF(size);
-    return nbytes;
-}
-
-/*
- * Calls a registered sizer, `fn(object) -> (own_bytes, referents)`, and charges what it told. The
- * referents as a list that the walk keeps, so that no address is used again; NULL with an
- * exception set.
- */
-static PyObject *ask_sizer(bb_walk *walk, PyObject *object, PyObject *function) {
-    PyTypeObject *type = Py_TYPE(object);
-    PyObject *told = PyObject_CallOneArg(function, object);
-    PyObject *referents = NULL;
-    if (told == NULL || (walk->kept == NULL && (walk->kept = PyList_New(0)) == NULL)) {
-        Py_XDECREF(told);
-        return NULL;
-    }
-    if (!PyTuple_Check(told) || PyTuple_GET_SIZE(told) != 2) {
-        PyErr_Format(PyExc_TypeError, "the sizer of %.200s must return (own_bytes, referents)",
-                     type->tp_name);
-    } else {
-        Py_ssize_t nbytes = checked_size(PyTuple_GET_ITEM(told, 0), type, "the sizer");
-        referents = nbytes < 0 ? NULL : PySequence_List(PyTuple_GET_ITEM(told, 1));
-        if (referents != NULL && PyList_Append(walk->kept, referents) < 0) {
-            Py_CLEAR(referents);
-        }
-        if (referents != NULL) {
-            bb_tally tally = {.rounded = walk->request->rounded};
-            bb_tally_block(&tally, nbytes);
-            bb_walk_charge(walk, object, &tally);
-        }
-    }
-    Py_DECREF(told);
-    return referents;
-}
-
-/* An object whose type has a sizer. 0 if that was removed meanwhile, -1 with an exception set. */
-static int resolve_by_sizer(bb_walk *walk, PyObject *object) {
-    PyObject *function = bb_sizers_find(Py_TYPE(object));
-    if (function == NULL) {
-        return 0;
-    }
-    PyObject *referents = ask_sizer(walk, object, function);
-    Py_DECREF(function);
-    if (referents == NULL) {
-        return -1;
-    }
-    /* Nothing may run Python code from here on until nothing is pending. */
-    for (Py_ssize_t i = 0; !walk->request->shallow && i < PyList_GET_SIZE(referents); i++) {
-        bb_walk_visit(walk, PyList_GET_ITEM(referents, i));
-    }
-    Py_DECREF(referents); /* not the last one */
-    return 1;
-}
-
-/* An object that needs Python code. -1 with an exception set. */
-static int resolve(bb_walk *walk, PyObject *object) {
-    const bb_type_info *info = bb_type_get(walk->types, Py_TYPE(object), 1);
-    Py_ssize_t asked = -1;
-    if (info->own == BB_OWN_SIZER) {
-        int result = resolve_by_sizer(walk, object);
-        if (result != 0) {
-            return result < 0 ? -1 : 0;
-        }
-        info = bb_type_get(walk->types, Py_TYPE(object), 1);
-    } else if (info->own == BB_OWN_ASKED) {
-        asked = ask(object);
-        if (asked < 0) {
-            return -1;
-        }
-        info = bb_type_get(walk->types, Py_TYPE(object), 1); /* may be gone after the call */
-    }
-    BB_BEGIN_CRITICAL(object);
-    if (asked < 0) {
-        bb_expand(walk, object, info);
-    } else {
-        bb_expand_asked(walk, object, info, asked);
-    }
-    BB_END_CRITICAL();
-    return 0;
-}
-
+/* -1 with an exception set. */
 static int run(bb_walk *walk) {
-    PyObject *object;
-    drain(walk);
-    while (!bb_walk_is_over(walk) &&
-           (object = (PyObject *)bb_pending_pop(&walk->deferred)) != NULL) {
-        int result = resolve(walk, object);
+    uintptr_t word;
+    bb_walk_drain(walk);
+    while (!bb_walk_is_over(walk) && (word = bb_pending_pop(&walk->deferred)) != 0) {
+        PyObject *object = bb_walk_object(word);
+        int result = bb_resolve(walk, object, word & BB_WALK_MARK);
         if (result == 0) {
-            drain(walk); /* before the reference goes: what is pending may hang on it */
+            bb_walk_drain(walk); /* before the reference goes: what is pending may hang on it */
         }
         Py_DECREF(object);
         if (result < 0) {
             return -1;
         }
     }
+    finish(walk);
     if (walk->error == BB_WALK_NO_MEMORY) {
         PyErr_NoMemory();
     } else if (walk->error == BB_WALK_TOO_LARGE) {
         PyErr_SetString(PyExc_OverflowError, "the sizes add up to more than sys.maxsize");
     }
     return walk->error == BB_WALK_FINE ? 0 : -1;
-}
-
-/* What only the whole tells. */
-static void finish(bb_walk *walk) {
-    if (walk->request->rounded) {
-        add(walk, walk->fraction / 65536);
-    } else if (walk->request->visitor == NULL && !bb_walk_is_over(walk)) {
-        add(walk, bb_early_correction(walk->early));
-    }
 }
 
 /* An argument that is interned text or a constant counts: whoever names it means it. */
@@ -391,7 +304,6 @@ Py_ssize_t bb_measure(const bb_request *request) {
     }
     visit_arguments(&walk, request);
     int result = run(&walk);
-    finish(&walk);
     end(&walk);
     for (Py_ssize_t i = 0; i < request->count; i++) {
         Py_DECREF(request->objects[i]);

@@ -13,7 +13,7 @@
  *      container at a time, so that `pending` stays short and what is read is still in the cache.
  *   3. An object whose size needs Python code (a __sizeof__ of somebody else, a registered sizer,
  *      a class that cannot be looked into otherwise) goes to `deferred` with a strong reference,
- *      and is dealt with when nothing is pending.
+ *      and is dealt with when nothing is pending (sizing_asked.h).
  *
  * Invariants
  *   Ordinary build: no Python code runs and nothing is freed while something is pending, so
@@ -23,21 +23,19 @@
  *   All memory is released by bb_walk_end, on every path.
  *
  * Complexity: linear in the objects and references reached. Scratch memory: 10 to 15 bytes for an
- * object with more than one reference, 8 for each one pending or deferred.
+ * object with more than one reference, 8 for each one pending, deferred or kept, 20 to 30 for a
+ * block of memory that is no object.
  */
 #ifndef BYTEBOUND_SIZING_WALK_H
 #define BYTEBOUND_SIZING_WALK_H
 
 #include <Python.h>
 
+#include "sizing_blocks.h"
 #include "sizing_early.h"
 #include "sizing_pending.h"
 #include "sizing_seen.h"
 #include "sizing_types.h"
-
-/* Told of each distinct object charged, with its own bytes. Must not run Python code. -1 stops the
- * walk, with an exception set. */
-typedef int (*bb_visitor)(void *context, const void *identity, Py_ssize_t nbytes);
 
 /* What to measure, and how. Whoever asks fills it with zeros first. */
 typedef struct bb_request {
@@ -67,12 +65,20 @@ typedef struct bb_walk {
     int plain; /* the request has no extra that every object has to be asked about */
     const bb_request *request;
     bb_type_cache *types;
-    PyObject *kept;          /* a list of what sizers returned, so that no address is used twice */
     bb_early_classes *early; /* NULL until an early instance is met */
+    bb_blocks blocks;
     bb_seen seen;
     bb_pending pending;
-    bb_pending deferred;
+    bb_pending deferred; /* objects, and iterators with BB_WALK_MARK */
+    bb_pending kept;     /* what sizers returned, so that no address is used twice */
 } bb_walk;
+
+/* The bit of a word on one of the stacks that no address has. */
+#define BB_WALK_MARK ((uintptr_t)1)
+
+static inline PyObject *bb_walk_object(uintptr_t word) {
+    return (PyObject *)(word & ~BB_WALK_MARK);
+}
 
 /* The bytes of the objects as one graph. -1 with an exception set. Runs Python code. */
 Py_ssize_t bb_measure(const bb_request *request);
@@ -80,7 +86,16 @@ Py_ssize_t bb_measure(const bb_request *request);
 /* Charges a leaf, or puts the object where the walk finds it. */
 void bb_walk_visit(bb_walk *walk, PyObject *object);
 
-/* Charges memory that is no object, once however often it is met. */
+/* The __dict__ of an instance: a part of it, which no stop type leaves out. */
+void bb_walk_visit_attributes(bb_walk *walk, PyObject *dict);
+
+/* Looks into all that is pending, unless the walk is over before. Runs no Python code. */
+void bb_walk_drain(bb_walk *walk);
+
+/* Keeps an object, or with BB_WALK_MARK an iterator, for when nothing is pending. */
+void bb_walk_defer(bb_walk *walk, PyObject *object, uintptr_t mark);
+
+/* Charges memory that is no object, once however often it is met, by the most that is told. */
 void bb_walk_visit_memory(bb_walk *walk, uintptr_t address, Py_ssize_t nbytes);
 
 void bb_walk_charge(bb_walk *walk, const void *identity, const bb_tally *tally);

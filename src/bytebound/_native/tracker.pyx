@@ -246,7 +246,7 @@ cdef class SizeTracker:
         bb_unlock(&self.mutex)
         bb_found_init(&found, bb_python_allocator())
         try:
-            measure_each(&tracked, 1, bb_collect_part, &found)
+            measure_each(&tracked, 1, -1, bb_collect_part, &found)
             charged = insert(self, tracked, &found)
         finally:
             bb_found_free(&found)
