@@ -906,6 +906,16 @@ def _() -> object:
     ]
 
 
+class Texts(ctypes.Structure):
+    _fields_ = (("narrow", ctypes.c_char_p), ("wide", ctypes.c_wchar_p))
+
+
+@case("ctypes, text")
+def _() -> object:
+    texts = Texts(fresh_text().encode(), fresh_text(1000))
+    return [texts, ctypes.c_wchar_p(fresh_text()), ctypes.create_unicode_buffer(500)]
+
+
 # NumPy.
 
 
@@ -1001,6 +1011,12 @@ def _() -> object:
     resized = np.arange(100.0)
     resized.resize(1000, refcheck=False)
     return resized
+
+
+@case("ndarray, iterated over")
+def _() -> object:
+    table = np.zeros((20, 30))
+    return [table[1:].flat, np.broadcast(table, np.arange(30.0)), np.arange(5.0).flat]
 
 
 @case("NumPy scalars")

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from sizing_corpus import FREE_THREADED, fresh_int, fresh_text
 
+from bytebound import Budget, LRUCache, RingBuffer, SizeTracker
 from bytebound._native.sizing import sizeof
 
 
@@ -189,6 +190,44 @@ def test_enumeration_members_belong_to_their_class() -> None:
     member = Colour.RED
     assert sizeof([member]) == sizeof([None])
     assert sizeof(member) > 100, "asked for by itself, its own data are meant"
+
+
+class Keeper:
+    def __init__(self) -> None:
+        self.kept = fresh_text(10_000)
+
+    def evicted(self, key: object, value: object, reason: str) -> None:
+        pass
+
+    def measure(self, key: object, value: object) -> int:
+        return 1
+
+
+def test_containers_are_measured_with_their_settings() -> None:
+    name, keeper, budget = fresh_text(10_000), Keeper(), Budget(1000)
+    plain = sizeof(LRUCache(1000))
+    assert sizeof(LRUCache(1000, name=name)) == plain + sizeof(name)
+    assert sizeof(LRUCache(1000, on_evict=keeper.evicted)) > plain + sizeof(keeper)
+    assert sizeof(LRUCache(1000, sizer=keeper.measure)) > plain + sizeof(keeper)
+    assert sizeof(LRUCache(1000, on_evict=lambda *_: None)) == plain
+    assert sizeof(LRUCache(1000, budget=budget)) == plain + sizeof(budget)
+    assert sizeof(SizeTracker(name=name)) == sizeof(SizeTracker()) + sizeof(name)
+    assert sizeof(RingBuffer(max_items=5, name=name)) == sizeof(RingBuffer(max_items=5)) + sizeof(
+        name
+    )
+
+
+def test_an_iterator_over_a_cache_counts_the_order_that_it_keeps() -> None:
+    cache: LRUCache[int, None] = LRUCache("1MiB")
+    cache.update(dict.fromkeys(range(1000)))
+    walk = iter(cache)
+    assert next(walk) == 0
+    before = sizeof(walk, deep=False)
+    assert cache[500] is None  # from now on the order as it was is kept aside
+    assert next(walk) == 1
+    assert sizeof(walk, deep=False) == before + 4 * 999
+    assert len(list(walk)) == 998
+    assert sizeof(walk, deep=False) == before
 
 
 def test_numpy_views_count_their_base_once() -> None:

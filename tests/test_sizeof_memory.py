@@ -96,8 +96,9 @@ def test_scratch_memory_is_bounded(shape: str, count: int) -> None:
 
 
 CHILD = [1.5]
+CONSTANT = (10, ())
 SIZERS: dict[str, tuple[Callable[[Any], Any], int]] = {
-    "a constant": (lambda _, told=(10, ()): told, 12),
+    "a constant": (lambda _: CONSTANT, 12),
     "own bytes": (lambda _: (10, []), 12),
     "a leaf": (lambda _: (10, [fresh_text()]), 12),
     "one that all hold": (lambda _: (10, (CHILD,)), 24),

@@ -175,19 +175,19 @@ def test_what_such_referents_share_is_told_apart_too(register: Register) -> None
         return 0, ((shared, shared) for _ in range(3))
 
     register(Handle, shares)
-    each = 3 * sizeof((None, None)) + sizeof([])
+    each = 3 * sizeof(tuple([None] * 2)) + sizeof([])
     assert sizeof(*(Handle() for _ in range(200))) == 200 * each
 
 
 def test_more_referents_than_are_taken_at_once(register: Register) -> None:
     texts = [fresh_text() for _ in range(1000)]
     for given in (tuple(texts), texts, iter(texts), dict.fromkeys(texts), [*texts]):
-        register(Handle, lambda handle, given=given: (0, given))
+        register(Handle, functools.partial(lambda given, handle: (0, given), given))
         assert sizeof(Handle(), Handle()) == sum(sizeof(text) for text in texts)
         assert sizeof(Handle(), deep=False) == 0
 
 
-@pytest.mark.parametrize("measure", ["sizeof", "put", "put shared"])
+@pytest.mark.parametrize("measure", ["sizeof", "put deep", "put shared"])
 @pytest.mark.parametrize("leads_on", [False, True])
 def test_a_limit_bounds_how_many_referents_are_asked_for(
     register: Register, measure: str, leads_on: bool
@@ -207,7 +207,9 @@ def test_a_limit_bounds_how_many_referents_are_asked_for(
     if measure == "sizeof":
         assert sizeof(Handle(), limit=100_000) > 100_000
     else:
-        cache = LRUCache(100_000, sizer="shared" if measure == "put shared" else "deep")
+        cache: LRUCache[str, object] = LRUCache(
+            100_000, sizer="shared" if measure == "put shared" else "deep"
+        )
         with pytest.raises(EntryTooLargeError):
             cache["key"] = Handle()
         cache._validate()
@@ -222,7 +224,7 @@ def test_an_iterator_that_raises_raises(register: Register) -> None:
 
 def test_what_cannot_be_iterated_over_is_refused_by_name(register: Register) -> None:
     register(Handle, lambda handle: (1, 5))
-    with pytest.raises(TypeError, match="sizer of Handle .* int is not iterable"):
+    with pytest.raises(TypeError, match=r"sizer of Handle .* int is not iterable"):
         sizeof(Handle())
 
 

@@ -372,7 +372,7 @@ def test_a_name() -> None:
     with pytest.raises(TypeError, match="name must be a str"):
         SizeTracker(name=1)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"SizeTracker\(\) takes no argument but name="):
-        SizeTracker("x")  # type: ignore[misc]
+        SizeTracker("x")  # type: ignore[call-arg]
 
 
 def test_it_can_be_neither_copied_nor_pickled() -> None:

@@ -46,7 +46,8 @@ static inline int bb_container_traverse_locked(PyObject *self, visitproc visit, 
     bb_lock(mutex);
     const int result = bb_installed.visit(self, visit, arg);
     bb_unlock(mutex);
-    return result;
+    /* Its settings, which nothing changes while it is in use. */
+    return result != 0 ? result : bb_generated_traverse(self, visit, arg);
 }
 
 static inline void bb_install_slots(PyTypeObject *type, bb_contents contents) {

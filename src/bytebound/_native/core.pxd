@@ -158,7 +158,7 @@ cdef extern from "bytebound/lru.h" nogil:
         pass
 
     ctypedef struct bb_lru_cursor:
-        pass
+        uint32_t order_count
 
     void bb_lru_init(
         bb_lru *self, bb_allocator allocator, uint64_t limit, uint32_t max_count,

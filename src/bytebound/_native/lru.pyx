@@ -119,7 +119,8 @@ charge_overhead=True, name=None, ttl=None, idle_ttl=None, ttl_jitter=0.0, timer=
         ``"deep"`` measures everything reachable from key and value that is data, shared
         parts once; ``"shallow"`` the two objects alone; a callable ``(key, value) -> int``
         whatever it returns, in bytes. ``"shared"`` is ``"deep"`` over all entries: what several
-        hold is charged once, until the last of them leaves.
+        hold is charged once, until the last of them leaves; each object that an entry is made of
+        costs 8 bytes of the cache's own tables, and 30 to 48 more once.
     on_evict : callable, optional
         ``on_evict(key, value, reason)`` is called once for each entry that leaves, when the
         cache is consistent again and no lock is held, so it may use the cache. Reasons:

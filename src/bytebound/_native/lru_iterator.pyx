@@ -36,6 +36,9 @@ cdef class LRUIterator:
             bb_lru_cursor_close(&self.cache.lru, &self.cursor)
             bb_unlock(&self.cache.mutex)
 
+    def __sizeof__(self):
+        return object.__sizeof__(self) + self.cursor.order_count * sizeof(uint32_t)
+
     def __iter__(self):
         return self
 

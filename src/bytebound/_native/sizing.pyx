@@ -178,10 +178,12 @@ def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=(
         Whether to count what the allocator takes for each request (its size classes and its
         headers) instead of what was requested.
     limit
-        Bytes past which to stop: the result is then above `limit`, and how far is not told.
+        Bytes past which to stop, an int or text such as ``"64MiB"``: the result is then above
+        `limit`, and how far is not told.
     stop
-        Types and objects that are left out, with what only they refer to. A type stands for its
-        subclasses too.
+        An iterable of types and objects that are left out, with what only they refer to. A type
+        stands for its subclasses too, if they inherit from it. The ``__dict__`` of an instance is
+        a part of the instance, which no type leaves out.
 
     Returns
     -------
@@ -191,13 +193,14 @@ def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=(
     Raises
     ------
     ValueError
-        If `limit` or a size told by a `__sizeof__` or a registered sizer is negative.
+        If `limit` is no size, or a size told by a `__sizeof__` or a registered sizer is negative.
     TypeError
         If an argument or a size told is of the wrong type.
     OverflowError
         If the sizes add up to more than `sys.maxsize`.
     MemoryError
-        If there is no memory for the measuring itself: up to 24 bytes for each object.
+        If there is no memory for the measuring itself: up to 24 bytes for each object, and for a
+        `MemoryBlock` 30 more.
     Exception
         Whatever a `__sizeof__` or a registered sizer raises.
 
@@ -206,8 +209,12 @@ def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=(
     The time is linear in the objects and references reached, a few nanoseconds for each, and
     nothing is created or changed by looking. No depth of nesting is too deep.
 
-    Thread-safety: safe. Objects that another thread changes meanwhile are counted as they
-    are found; with the GIL nothing changes meanwhile unless a `__sizeof__` or a sizer runs.
+    Thread-safety: with the GIL nothing changes meanwhile unless a `__sizeof__` or a sizer runs.
+    Without it, what another thread changes meanwhile is counted as it is found, if it is of a type
+    that lets readers lock it: list, dict, set, deque, instances, the containers of this package.
+    Other types have nothing to lock, so that measuring one while another thread rebinds what it
+    holds is as unsafe as any read of it: NumPy arrays with objects for items or fields,
+    exceptions, cells, ``ctypes.py_object``, partials being unpickled (docs/sizes.md).
 
     Examples
     --------
@@ -230,7 +237,7 @@ def sizeof(obj, /, *more, bint deep=True, bint rounded=False, limit=None, stop=(
         request.limit = parse_size(
             min(limit, MAX_SIZE) if isinstance(limit, int) else limit, "limit"
         )
-    cdef tuple stops = stops_of(stop)
+    cdef tuple stops = stop if type(stop) is tuple else stops_of(stop)
     if stops:
         stop_types = tuple(item for item in stops if isinstance(item, type))
         stop_objects = tuple(item for item in stops if not isinstance(item, type))
@@ -293,6 +300,8 @@ def register_sizer(cls, fn, /):
     -----
     `fn` runs after the walk over everything else that was found so far, never amid it. What it
     raises comes out of `sizeof`, or of the cache operation that measured. One call an object.
+    Referents are taken from an iterable a few dozen at a time, and with a limit no more once what
+    was found passes it: so there may be any number of them, as long as they have a size.
 
     Thread-safety: safe; measurements that are running may use the old function or the new one.
 

@@ -56,6 +56,7 @@ int bb_blocks_tell(const bb_blocks *blocks, bb_visitor visitor, void *context) {
 }
 
 void bb_blocks_end(bb_blocks *blocks) {
-    PyMem_RawFree(blocks->slots);
-    *blocks = (bb_blocks){0};
+    if (blocks->slots != NULL) {
+        PyMem_RawFree(blocks->slots);
+    }
 }

@@ -4,6 +4,8 @@
 #include "sizing_rules.h"
 #include "sizing_walk.h"
 
+#include <wchar.h>
+
 /* rangeobject and longrangeiterobject (Objects/rangeobject.c). */
 typedef struct {
     PyObject_HEAD PyObject *items[4];
@@ -119,6 +121,15 @@ void bb_dict_blocks(PyObject *object, bb_tally *tally) {
     } else {
         PyErr_Clear();
         tally->failed = 1;
+    }
+}
+
+/* What ctypes keeps for a c_wchar_p: a copy of the text, which the capsule frees. */
+void bb_capsule_blocks(PyObject *object, bb_tally *tally) {
+    static const char wide_text[] = "_ctypes/cfield.c pymem";
+    if (PyCapsule_IsValid(object, wide_text)) {
+        const wchar_t *text = PyCapsule_GetPointer(object, wide_text);
+        bb_tally_block(tally, (Py_ssize_t)((wcslen(text) + 1) * sizeof(wchar_t)));
     }
 }
 

@@ -16,6 +16,7 @@ const bb_rule bb_rules[BB_KINDS] = {
     [BB_RANGE_ITERATOR] = {NULL, bb_range_iterator_visit},
     [BB_BUILTIN] = {NULL, bb_builtin_visit},
     [BB_ORDERED_DICT] = {bb_ordered_dict_blocks, bb_dict_visit},
+    [BB_CAPSULE] = {bb_capsule_blocks, NULL},
     [BB_DEFAULT_DICT] = {bb_dict_blocks, bb_default_dict_visit},
     [BB_DEQUE] = {bb_deque_blocks, bb_deque_visit},
     [BB_DATETIME] = {NULL, bb_datetime_visit},
@@ -28,6 +29,8 @@ const bb_rule bb_rules[BB_KINDS] = {
     [BB_DTYPE] = {bb_dtype_blocks, bb_dtype_visit},
     [BB_VOID] = {bb_void_blocks, bb_void_visit},
     [BB_NUMPY_STR] = {bb_numpy_str_blocks, NULL},
+    [BB_FLAT_ITERATOR] = {NULL, bb_flat_iterator_visit},
+    [BB_BROADCAST] = {NULL, bb_broadcast_visit},
 };
 
 /* bytebound._native.sizing.MemoryBlock: memory that is no object. */

@@ -135,6 +135,7 @@ static void enter_builtin(void) {
         {&PyDict_Type, BB_DICT},         {&PySet_Type, BB_SET},
         {&PyFrozenSet_Type, BB_SET},     {&PyRange_Type, BB_RANGE},
         {&PyCFunction_Type, BB_BUILTIN}, {&PyODict_Type, BB_ORDERED_DICT},
+        {&PyCapsule_Type, BB_CAPSULE},
     };
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         bb_kind kind = types[i].kind;
@@ -265,6 +266,8 @@ static int refresh_numpy(PyObject *modules) {
         enter(types.record, BB_VOID);
         enter(types.text, BB_NUMPY_STR);
         enter(types.boolean, BB_NOT_DATA);
+        enter(types.flat_iterator, BB_FLAT_ITERATOR);
+        enter(types.broadcast, BB_BROADCAST);
         done = 1;
     }
     return found;

@@ -95,6 +95,26 @@ typedef struct {
     char *format;
 } text_object;
 
+/* PyArrayIterObject, as far as it matters, and PyArrayMultiIterObject. */
+enum { ITERATOR_DIMENSIONS = 32 };
+
+typedef struct {
+    PyObject_HEAD int last_dimension;
+    Py_ssize_t index;
+    Py_ssize_t size;
+    Py_ssize_t steps[5][ITERATOR_DIMENSIONS];
+    PyObject *array;
+} flat_iterator;
+
+typedef struct {
+    PyObject_HEAD int iterator_count;
+    Py_ssize_t size;
+    Py_ssize_t index;
+    int dimensions;
+    Py_ssize_t shape[ITERATOR_DIMENSIONS];
+    PyObject *iterators[ITERATOR_DIMENSIONS];
+} broadcast;
+
 enum {
     OWNS_DATA = 0x0004,
     HOLDS_REFERENCES = 0x01,
@@ -289,6 +309,15 @@ void bb_void_visit(bb_walk *walk, PyObject *object, Py_ssize_t Py_UNUSED(next)) 
     }
 }
 
+void bb_flat_iterator_visit(bb_walk *walk, PyObject *object, Py_ssize_t Py_UNUSED(next)) {
+    visit_if(walk, ((flat_iterator *)object)->array);
+}
+
+void bb_broadcast_visit(bb_walk *walk, PyObject *object, Py_ssize_t next) {
+    broadcast *iterator = (broadcast *)object;
+    bb_visit_window(walk, object, iterator->iterators, iterator->iterator_count, next);
+}
+
 void bb_numpy_str_blocks(PyObject *object, bb_tally *tally) {
     text_object *text = (text_object *)object;
     bb_str_blocks(object, tally);
@@ -354,6 +383,8 @@ static int find_types(PyObject *numpy, bb_numpy_types *types) {
         {"void", sizeof(void_object), &types->record},
         {"str_", sizeof(text_object), &types->text},
         {"bool_", sizeof(PyObject), &types->boolean},
+        {"flatiter", sizeof(flat_iterator), &types->flat_iterator},
+        {"broadcast", sizeof(broadcast), &types->broadcast},
     };
     int found = 1;
     for (size_t i = 0; found == 1 && i < sizeof(wanted) / sizeof(wanted[0]); i++) {

@@ -11,8 +11,9 @@
  *   The object, its shape and strides, what the buffer protocol made it keep, its data if it owns
  *   them, and a data type that is its own: one with fields, a length, a unit or another byte order.
  *   The data types that NumPy has one of each are not counted, nor are its two booleans. A view is
- *   followed to its base, so the memory of several views counts once. Memory that nobody in Python
- *   allocated (a mapped file, a C library's) counts 0.
+ *   followed to its base, so the memory of several views counts once; so are ndarray.flat and
+ *   numpy.broadcast to their arrays. Memory that nobody in Python allocated (a mapped file, a C
+ *   library's) counts 0.
  *
  * Complexity: constant for an array; linear for one that holds objects.
  */
@@ -28,6 +29,8 @@ typedef struct bb_numpy_types {
     PyTypeObject *record; /* numpy.void */
     PyTypeObject *text;   /* numpy.str_ */
     PyTypeObject *boolean;
+    PyTypeObject *flat_iterator; /* numpy.flatiter */
+    PyTypeObject *broadcast;
 } bb_numpy_types;
 
 /* 1 if NumPy is imported and its layout is known; the types live as long as the process. 0 if not.

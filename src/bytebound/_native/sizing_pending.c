@@ -1,7 +1,7 @@
 /* See sizing_pending.h. */
 #include "sizing_pending.h"
 
-void bb_pending_end(bb_pending *pending) {
+void bb_pending_free_pieces(bb_pending *pending) {
     while (pending->top != NULL) {
         bb_piece *piece = pending->top;
         pending->top = piece->below;

@@ -45,8 +45,14 @@ static inline void bb_pending_start(bb_pending *pending) {
     pending->spare = NULL;
 }
 
+void bb_pending_free_pieces(bb_pending *pending);
+
 /* Frees the pieces; what the words stand for is the caller's to release first. */
-void bb_pending_end(bb_pending *pending);
+static inline void bb_pending_end(bb_pending *pending) {
+    if (pending->top != NULL || pending->spare != NULL) {
+        bb_pending_free_pieces(pending);
+    }
+}
 
 /* Puts a piece on top. 0, or -1 without memory. */
 int bb_pending_rise(bb_pending *pending);

@@ -39,6 +39,7 @@ typedef enum bb_kind {
     BB_BUILTIN,
     BB_STRUCTSEQ,
     BB_ORDERED_DICT,
+    BB_CAPSULE,
     /* the standard library */
     BB_DEFAULT_DICT,
     BB_DEQUE,
@@ -53,6 +54,8 @@ typedef enum bb_kind {
     BB_DTYPE,
     BB_VOID,
     BB_NUMPY_STR,
+    BB_FLAT_ITERATOR,
+    BB_BROADCAST,
     /* our own */
     BB_MEMORY,
     BB_CONTAINER,
@@ -85,6 +88,7 @@ void bb_list_blocks(PyObject *object, bb_tally *tally);
 void bb_dict_blocks(PyObject *object, bb_tally *tally);
 void bb_set_blocks(PyObject *object, bb_tally *tally);
 void bb_ordered_dict_blocks(PyObject *object, bb_tally *tally);
+void bb_capsule_blocks(PyObject *object, bb_tally *tally);
 void bb_deque_blocks(PyObject *object, bb_tally *tally);
 void bb_string_io_blocks(PyObject *object, bb_tally *tally);
 void bb_ctypes_blocks(PyObject *object, bb_tally *tally);
@@ -114,6 +118,8 @@ void bb_ctypes_visit(struct bb_walk *walk, PyObject *object, Py_ssize_t next);
 void bb_array_visit(struct bb_walk *walk, PyObject *object, Py_ssize_t next);
 void bb_dtype_visit(struct bb_walk *walk, PyObject *object, Py_ssize_t next);
 void bb_void_visit(struct bb_walk *walk, PyObject *object, Py_ssize_t next);
+void bb_flat_iterator_visit(struct bb_walk *walk, PyObject *object, Py_ssize_t next);
+void bb_broadcast_visit(struct bb_walk *walk, PyObject *object, Py_ssize_t next);
 
 /* Whether the object is a built-in function rather than a method bound to data. */
 int bb_builtin_is_function(PyObject *object);

@@ -48,7 +48,9 @@ static void end(bb_walk *walk) {
     bb_pending_end(&walk->pending);
     bb_seen_end(&walk->seen);
     bb_blocks_end(&walk->blocks);
-    PyMem_RawFree(walk->early);
+    if (walk->early != NULL) {
+        PyMem_RawFree(walk->early);
+    }
     release(&walk->deferred);
     release(&walk->kept);
 }

@@ -172,11 +172,13 @@ cdef class SizeTracker:
     What they refer to is not: parts are known by their address. So an object that changes
     while it is tracked makes the total drift, but never corrupts it: what was charged is
     what removal releases, and `audit` shows the drift. A part that several objects
-    hold is charged what it measured last, and stays charged until the last of them is removed.
+    hold is charged what it measured last (a `MemoryBlock`: the most that was told of it), and
+    stays charged until the last of them is removed.
 
     `add` and `remove` cost O(parts of the object), amortised, beside measuring. A part (an
-    object that takes memory) costs about 30 bytes of table and 8 for each tracked object that holds
-    it, a tracked object about 66 more: see `overhead_nbytes`.
+    object that takes memory) costs 30 to 48 bytes of table and 8 for each tracked object that holds
+    it, a tracked object about 66 more: see `overhead_nbytes`. While an object is added, up to 28
+    bytes more are held for each of its parts.
 
     Safe to use from several threads, with and without the GIL. Measuring happens outside the lock,
     so a ``__sizeof__`` may use the tracker.
