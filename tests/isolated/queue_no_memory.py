@@ -18,6 +18,11 @@ if not getattr(sys, "_is_gil_enabled", lambda: True)() and sys.argv[1] == "get_m
     print("skip: CPython 3.13 without GIL crashes where a list cannot be made")
     sys.exit()
 
+if sys.version_info >= (3, 12) and sys.argv[1] == "aget":
+    # Known: the item is lost if the interpreter cannot make the StopIteration that carries it.
+    print("skip: from 3.12 on, awaiting a native coroutine takes memory for what it returns")
+    sys.exit()
+
 BUDGET = Budget("64MiB")
 DEEP = [[number] * 3 for number in range(30)]
 LOOP = asyncio.new_event_loop()
@@ -83,10 +88,11 @@ def await_producer() -> Any:
 def start_to_wait(queue_: Any) -> None:
     waiter = queue_.aget()
     try:
-        WAITING[:] = [waiter, waiter.send(None)]
+        waiter.send(None)
+    except TypeError as error:  # what Cython says when it cannot iterate over the future
+        raise MemoryError from error
     finally:
         waiter.close()
-        WAITING.clear()
 
 
 def finish(coroutine: Any) -> Any:

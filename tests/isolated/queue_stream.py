@@ -42,9 +42,11 @@ def by_threads(queue: BoundedQueue[bytearray]) -> None:
     producer = threading.Thread(target=produce)
     producer.start()
     number = -1
-    for number, taken in enumerate(queue):
+    for taken in queue:
+        number += 1
         check(number, taken)
         watch()
+        del taken
     producer.join()
     assert number + 1 == COUNT, "lost some"
 

@@ -396,6 +396,7 @@ on_drop=None, budget=None, name=None, high_water=None, low_water=None, high=0.8,
             except ShutDown:
                 return
             yield item
+            item = None  # not to be kept alive while the next one is waited for
 
     # ---- looking ----
 
