@@ -270,6 +270,7 @@ uint32_t bb_lru_clear_way(bb_lru *self, uint32_t index, uint64_t now, uint64_t c
     if (self->expiry == NULL) {
         return index;
     }
+    bb_lru_prefetch(self, index);
     if (index != 0 && bb_lru_has_expired(self, index, now) &&
         bb_batch_push(batch, &self->allocator, (bb_removed){0})) {
         bb_lru_expire_at(self, index, &batch->items[batch->count - 1]);

@@ -390,6 +390,16 @@ bb_status bb_lru_keep_times(bb_lru *self, uint32_t columns, uint64_t charge, bb_
  * columns for it are kept; without them both must be BB_NEVER. */
 void bb_lru_schedule(bb_lru *self, uint32_t index, uint64_t now, uint64_t ttl, uint64_t idle);
 
+/* Fetches what using an entry touches, for those who have much to do before they use it: one
+ * wait for memory instead of three. */
+static inline void bb_lru_prefetch(const bb_lru *self, uint32_t index) {
+    __builtin_prefetch(&self->links[index], 1);
+    __builtin_prefetch(self->entries[index].value, 1);
+    if (self->expiry != NULL) {
+        __builtin_prefetch(&self->expiry->wheel.timers[index], 1);
+    }
+}
+
 /* The deadline of an entry while no time passes; a pinned one has none until it is let go. */
 static inline uint64_t bb_lru_deadline(const bb_lru *self, uint32_t index) {
     if (self->expiry == NULL || (self->entries[index].charge & BB_LRU_PINNED) != 0) {

@@ -40,6 +40,7 @@ from bytebound._native.core cimport (
     bb_lru_newest,
     bb_lru_older,
     bb_lru_oldest,
+    bb_lru_prefetch,
     bb_lru_promote,
     bb_lru_remove,
     bb_lru_renew,
@@ -422,7 +423,7 @@ charge_overhead=True, name=None, ttl=None, idle_ttl=None, ttl_jitter=0.0, timer=
         >>> cache.delete_many(["a", "c", "x"])
         2
         """
-        return len(take_many(self, keys, False))
+        return take_many(self, keys, None)
 
     def pop_many(self, keys, /):
         """Take those keys out that are there, and return their values as a dict.
@@ -436,7 +437,9 @@ charge_overhead=True, name=None, ttl=None, idle_ttl=None, ttl_jitter=0.0, timer=
         >>> cache.pop_many(["c", "x"])
         {'c': 3}
         """
-        return take_many(self, keys, True)
+        cdef dict found = {}
+        take_many(self, keys, found)
+        return found
 
     # ---- pinning ----
 

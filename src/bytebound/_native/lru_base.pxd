@@ -2,7 +2,7 @@ from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport uint32_t, uint64_t
 
 from bytebound._native.core cimport bb_found, bb_lru
-from bytebound._native.lru_state cimport LRUState
+from bytebound._native.lru_timed cimport LRUTimed
 from bytebound._native.sizing cimport visitproc
 
 
@@ -17,7 +17,7 @@ cdef extern from "lru_support.h":
     )
 
 
-cdef class LRUBase(LRUState):
+cdef class LRUBase(LRUTimed):
     cdef object remeasure_with(self, key, bb_found *found)
     cdef object recharge_at(self, uint32_t index, uint64_t charge, bb_found *found, bint demand)
     cdef list entries(self, uint64_t *payload)

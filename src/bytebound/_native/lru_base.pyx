@@ -42,13 +42,10 @@ from bytebound._native.core cimport (
     bb_lru_newer,
     bb_lru_oldest,
     bb_lru_pinned_payload,
-    bb_lru_promote,
     bb_lru_recharge,
     bb_lru_recharge_shared,
     bb_lru_releasable,
     bb_lru_remove,
-    bb_lru_schedule,
-    bb_lru_time_left,
     bb_lru_times_left,
     bb_lru_trim,
     bb_lru_validate,
@@ -66,7 +63,7 @@ from bytebound._native.support cimport (
     bb_python_allocator,
     bb_unlock,
 )
-from bytebound._native.timing cimport Times, seconds_of
+from bytebound._native.timing cimport seconds_of
 
 from bytebound._native.container import Audit
 from bytebound._native.errors import BudgetExceededError
@@ -75,7 +72,7 @@ from bytebound._native.units import parse_size
 
 
 @cython.no_gc_clear
-cdef class LRUBase(LRUState):
+cdef class LRUBase(LRUTimed):
     """The state of an LRU cache and everything about it that is not a hot path."""
 
     # ---- bounds ----
@@ -184,104 +181,6 @@ cdef class LRUBase(LRUState):
             left -= batch.count
             self.drop_batch(&batch)
         return freed
-
-    # ---- expiry ----
-
-    def expire(self):
-        """Let everything leave whose time is up.
-
-        Returns
-        -------
-        int
-            How many entries left.
-
-        Notes
-        -----
-        O(entries that leave), whatever else there is. Nobody needs to call this for what has
-        expired to be gone: it frees memory, and has callbacks called, at a time of one's choosing.
-
-        Examples
-        --------
-        >>> now = 0.0
-        >>> cache = LRUCache("1MiB", ttl=60, timer=lambda: now)
-        >>> cache.update(a=1, b=2)
-        >>> now = 60.0
-        >>> len(cache), cache.expire()
-        (0, 2)
-        """
-        if not self.timed:
-            return 0
-        return self.expire_until(self.exact_time())
-
-    def expires_in(self, key):
-        """Seconds until an entry expires, None if it does not; neither promotes nor is a use.
-
-        0.0 for a pinned entry that expires as soon as its last pin ends.
-
-        Raises
-        ------
-        KeyError
-            If there is no such entry, or no more.
-        """
-        cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
-        cdef uint64_t left = 0
-        cdef uint64_t now = self.exact_time() if self.timed else 1
-        cdef uint64_t asked = now
-        cdef uint32_t index
-        bb_lock(&self.mutex)
-        index = find(self, <PyObject *> key, hash_value)
-        if index != 0 and is_over(self, index, &asked):
-            index = 0
-        if index != 0:
-            left = bb_lru_time_left(&self.lru, index, now)
-        bb_unlock(&self.mutex)
-        if index == 0:
-            raise KeyError(key)
-        return seconds_of(left)
-
-    def touch(self, key, *, ttl=..., idle_ttl=...):
-        """Start the time of an entry anew, as if its value were put again, and make it the newest.
-
-        Parameters
-        ----------
-        key : object
-        ttl, idle_ttl : float or None, optional
-            As for `put`; left out, what the cache gives its entries, not what this one was given.
-
-        Returns
-        -------
-        bool
-            Whether there is such an entry. Not counted as a lookup.
-
-        Examples
-        --------
-        >>> cache = LRUCache("1MiB", ttl=60)
-        >>> cache["key"] = "value"
-        >>> cache.touch("key", ttl=3600)
-        True
-        >>> 3599 < cache.expires_in("key") <= 3600
-        True
-        """
-        cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
-        cdef Times times
-        cdef uint64_t now
-        cdef uint32_t index
-        self.given_times(ttl, idle_ttl, &times)
-        if not self.keep_times(times.ttl, times.idle, 0):
-            raise self.too_large(0)
-        now = times.now
-        bb_lock(&self.mutex)
-        index = find(self, <PyObject *> key, hash_value)
-        if index == 0:
-            bb_unlock(&self.mutex)
-            return False
-        if is_over(self, index, &now):
-            self.drop_expired(index)
-            return False
-        bb_lru_promote(&self.lru, index)
-        bb_lru_schedule(&self.lru, index, times.now, times.ttl, times.idle)
-        bb_unlock(&self.mutex)
-        return True
 
     # ---- measuring again ----
 

@@ -1,5 +1,8 @@
 # What LRUCache does with several entries, or with one after having looked.
 
+cdef enum:
+    START_OVER = -2
+
 cdef Py_ssize_t live_count(LRUCache self) except -1:
     """How many entries have not expired."""
     cdef uint32_t count
@@ -97,33 +100,34 @@ cdef inline int put_next(LRUCache self, key, value, const Times *times) except -
     return put_or_drop(self, key, value, None, times)
 
 
-cdef dict take_many(LRUCache self, keys, bint lookup):
-    """Take entries out, all or none: first everything that may run Python code, then the rest."""
+cdef Py_ssize_t take_many(LRUCache self, keys, dict found) except -1:
+    """Take entries out, all or none: first everything that may run Python code, then the rest.
+
+    Returns how many; with `found`, keys are looked up, and their values go there.
+    """
     cdef list wanted = list(keys)
-    cdef dict found
     cdef bb_batch places
-    cdef bint done = False
+    cdef Py_ssize_t taken = START_OVER
     for _ in range(MAX_RESTARTS):
         bb_batch_init(&places)
         try:
-            found = find_many(self, wanted, &places)
-            done = remove_many(
-                self, &places, lookup * len(found), lookup * (len(wanted) - len(found))
-            )
+            find_many(self, wanted, found, &places)
+            taken = remove_many(self, &places, found is not None, len(wanted))
         finally:
             drop_references(&places)
             bb_batch_free(&places, &self.lru.allocator)
-        if done:
-            return found
+        if taken != START_OVER:
+            return taken
+        if found is not None:
+            found.clear()
     raise RuntimeError(f"the cache changed each of {MAX_RESTARTS} times that keys were looked for")
 
 
-cdef dict find_many(LRUCache self, list wanted, bb_batch *places):
-    """The values of those keys that are there, and new references to their entries.
+cdef int find_many(LRUCache self, list wanted, dict found, bb_batch *places) except -1:
+    """Find the values of those keys that are there, and take new references to their entries.
 
     An entry is known by its key, its value, and its hash, which stands where its charge would.
     """
-    cdef dict found = {}
     cdef Py_hash_t hash_value
     cdef uint64_t now = time_before_lock(self)
     cdef uint32_t index
@@ -148,24 +152,26 @@ cdef dict find_many(LRUCache self, list wanted, bb_batch *places):
         incref(<PyObject *> place.value)
         bb_unlock(&self.mutex)
         bb_batch_push(places, &self.lru.allocator, place)  # there is room
-        found[key] = <object> <PyObject *> place.value
-    return found
+        if found is not None:
+            found[key] = <object> <PyObject *> place.value
+    return 0
 
 
-cdef bint remove_many(
-    LRUCache self, bb_batch *places, Py_ssize_t hits, Py_ssize_t misses
+cdef Py_ssize_t remove_many(
+    LRUCache self, bb_batch *places, bint lookup, Py_ssize_t wanted
 ) except -1:
-    """Take these very entries out: True, or False if one of them is not there any more."""
+    """Take these very entries out and say how many; START_OVER if one is not there any more."""
     cdef bb_removed *place
     cdef bb_removed removed
     cdef uint32_t index, i
+    cdef Py_ssize_t taken = 0
     bb_lock(&self.mutex)
     for i in range(places.count):
         place = &places.items[i]
         index = bb_lru_index_of(&self.lru, place.key, place.charge)
         if index == 0 or self.lru.entries[index].value != place.value:
             bb_unlock(&self.mutex)
-            return False
+            return START_OVER
         if bb_lru_is_pinned(&self.lru, index):
             bb_unlock(&self.mutex)
             raise self.pinned_error(<object> <PyObject *> place.key, "be deleted")
@@ -174,8 +180,10 @@ cdef bint remove_many(
         place.index = bb_lru_index_of(&self.lru, place.key, place.charge)
         if place.index != 0:  # a key may have been asked for twice
             bb_lru_remove(&self.lru, place.index, BB_DELETED, &removed)
-    self.lru.counters.hits += <uint64_t> hits
-    self.lru.counters.misses += <uint64_t> misses
+            taken += 1
+    if lookup:
+        self.lru.counters.hits += <uint64_t> taken
+        self.lru.counters.misses += <uint64_t> (wanted - taken)
     bb_unlock(&self.mutex)
     for i in range(places.count):
         place = &places.items[i]
@@ -183,7 +191,7 @@ cdef bint remove_many(
             self.notify(<PyObject *> place.key, <PyObject *> place.value, BB_DELETED)
             decref(<PyObject *> place.key)
             decref(<PyObject *> place.value)
-    return True
+    return taken
 
 
 cdef int drop_references(bb_batch *places) except -1:

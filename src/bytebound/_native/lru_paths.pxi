@@ -50,6 +50,8 @@ cdef int read_timed(
     cdef bint over
     bb_lock(&self.mutex)
     index = find(self, key, hash_value)
+    if index != 0:
+        bb_lru_prefetch(&self.lru, index)
     over = index != 0 and is_over(self, index, &now)
     if index == 0 or over:
         self.lru.counters.misses += counts

@@ -1,0 +1,5 @@
+from bytebound._native.lru_state cimport LRUState
+
+
+cdef class LRUTimed(LRUState):
+    pass
