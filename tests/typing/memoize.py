@@ -48,11 +48,17 @@ class Holder:
         return str(number)
 
 
+async def check_waiting() -> None:
+    assert_type(await later(1), str)
+
+
+def check_coroutine() -> Coroutine[Any, Any, str]:
+    return later(1)
+
+
 def check(holder: Holder) -> None:
     assert_type(bare(1, text="a"), list[int])
     assert_type(bounded(1, "a"), float)
-    waiting: Coroutine[Any, Any, str] = later(1)
-    assert_type(waiting, Coroutine[Any, Any, str])
     assert_type(cached(1), bytes)
     assert_type(forever(1), int)
     assert_type(holder.method(1), int)

@@ -360,7 +360,7 @@ cdef object pop_oldest(Cache self):
         pair = self.peek_end(False)
         if pair is None:
             raise KeyError(f"{type(self).__name__} is empty") from None
-        key, value = pair
+        key, _value = pair
         del self[key]
         return pair
     if not self.take_end(False, &removed):
