@@ -7,7 +7,8 @@ OPERATIONS = [
     *("insert", "insert_growing", "insert_measured", "insert_evicting", "insert_evicting_many"),
     *("insert_compared", "overwrite", "setdefault", "lookup", "delete", "pop", "clear", "trim"),
     *("resize", "resize_items", "remeasure", "copy", "audit", "stats", "reduce", "iterate"),
-    *("items", "promote", "ends", "merge", "popitem", "construct"),
+    *("items", "promote", "ends", "merge", "popitem", "construct", "put_with_ttl", "timed_insert"),
+    *("timed_expire", "timed_copy", "pin", "get_many", "delete_many", "pop_many", "get_or_put"),
 ]
 
 

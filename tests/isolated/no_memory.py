@@ -55,6 +55,14 @@ def full() -> Any:
     return cache
 
 
+def timed() -> Any:
+    """Make a cache that evicts on the next insert, of entries that expire."""
+    cache = Cache(10_000, ttl=3600, on_evict=lose, budget=BUDGET)
+    for number in range(100):
+        cache.put(VALUES[number], VALUES[number], size=50)
+    return cache
+
+
 def colliding() -> Any:
     cache = Cache("1MiB", budget=BUDGET)
     for number in range(5):
@@ -107,6 +115,15 @@ OPERATIONS: dict[str, Any] = {
     "insert_evicting_many": (full, lambda cache: cache.put(NEW, 1, size=5000)),
     "insert_compared": (colliding, lambda cache: cache.put(ABSENT, 1, size=10)),
     "overwrite": (full, lambda cache: cache.put(VALUES[50], 1, size=5000)),
+    "put_with_ttl": (full, lambda cache: cache.put(VALUES[50], 1, size=10, ttl=60)),
+    "timed_insert": (timed, lambda cache: cache.put(NEW, 1, size=10)),
+    "timed_expire": (timed, lambda cache: cache.expire()),
+    "timed_copy": (timed, lambda cache: cache.copy()),
+    "pin": (full, lambda cache: cache.pin(VALUES[50]).__enter__()),
+    "get_many": (full, lambda cache: cache.get_many(VALUES[40:60])),
+    "delete_many": (full, lambda cache: cache.delete_many(VALUES[40:60])),
+    "pop_many": (full, lambda cache: cache.pop_many(VALUES[40:60])),
+    "get_or_put": (full, lambda cache: cache.get_or_put(NEW, object)),
     "setdefault": (full, lambda cache: cache.setdefault(NEW, DEEP)),
     "lookup": (colliding, lambda cache: cache.get(ABSENT)),
     "delete": (full, lambda cache: cache.__delitem__(VALUES[3])),
@@ -150,7 +167,7 @@ OPERATIONS: dict[str, Any] = {
     "tracker_audit": (tracker, lambda made: made.audit()),
 }
 # These may be interrupted between two entries, each of which leaves whole.
-PIECEWISE = {"trim", "resize", "resize_items", "merge", "shared_resize", "shared_trim"}
+PIECEWISE = {"get_many", "trim", "resize", "resize_items", "merge", "shared_resize", "shared_trim"}
 
 
 def state(cache: Any) -> tuple[Any, ...]:

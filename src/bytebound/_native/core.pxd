@@ -222,6 +222,7 @@ cdef extern from "bytebound/lru.h" nogil:
     void bb_lru_schedule(
         bb_lru *self, uint32_t index, uint64_t now, uint64_t ttl, uint64_t idle
     )
+    void bb_lru_prefetch_slot(const bb_lru *self, uint64_t hash)
     void bb_lru_prefetch(const bb_lru *self, uint32_t index)
     uint64_t bb_lru_deadline(const bb_lru *self, uint32_t index)
     bool bb_lru_has_expired(const bb_lru *self, uint32_t index, uint64_t now)

@@ -41,6 +41,7 @@ from bytebound._native.core cimport (
     bb_lru_older,
     bb_lru_oldest,
     bb_lru_prefetch,
+    bb_lru_prefetch_slot,
     bb_lru_promote,
     bb_lru_remove,
     bb_lru_renew,

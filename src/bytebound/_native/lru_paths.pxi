@@ -248,6 +248,7 @@ cdef int store_by_default(
     bint overwrite
 ) except -1:
     cdef Times times
+    bb_lru_prefetch_slot(&self.lru, <uint64_t> hash_value)
     self.default_times(&times)
     return store_timed(self, key, value, hash_value, charge, overwrite, &times)
 
