@@ -173,7 +173,8 @@ cdef class Budget(Member):
 
     cdef int enlist(self, Member member) except -1:
         cdef object reference = weak_reference(member)
-        if len(self.members) & (len(self.members) - 1) == 0:  # now and then: amortised
+        cdef Py_ssize_t count = len(self.members)
+        if count >= 16 and count & (count - 1) == 0:  # now and then: amortised
             for dead in PyDict_Values(self.members):
                 if referent(dead) is None:
                     self.members.pop(id(dead), None)
