@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hostile import AnyCache, Departures
 
+import bytebound
 from bytebound import Budget, BudgetExceededError, BudgetReport, LRUCache, Reservation
 
 
@@ -62,6 +63,16 @@ def test_a_child_without_a_bound_is_bounded_from_above() -> None:
     cache = plain(root.child("inner"))
     fill(cache, *range(10))
     assert (cache.nbytes, root.nbytes, list(cache)) == (500, 500, [5, 6, 7, 8, 9])
+
+
+def test_a_budget_from_the_system_is_a_share_of_the_limit() -> None:
+    whole = bytebound.memory_limit().nbytes
+    budget = Budget.from_system(0.25, name="agent")
+    assert (budget.max_bytes, budget.name) == (whole // 4, "agent")
+    assert Budget.from_system().max_bytes == whole // 2
+    for fraction, error in ((0, ValueError), (1.5, ValueError), ("half", TypeError)):
+        with pytest.raises(error, match="fraction"):
+            Budget.from_system(fraction)  # type: ignore[arg-type]
 
 
 # ---- who gives back ----

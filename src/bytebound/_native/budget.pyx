@@ -169,6 +169,29 @@ cdef class Budget(Member):
         if self.core.root != NULL:  # it was not refused its arguments
             bb_budget_close(&self.core)
 
+    @classmethod
+    def from_system(cls, fraction=0.5, *, name=None):
+        """A budget of a share of the memory that the process may use.
+
+        Parameters
+        ----------
+        fraction : float, default 0.5
+            Of `memory_limit`: the control groups' limit, else physical memory.
+        name : str, optional
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `fraction` is not above 0 and at most 1.
+
+        Examples
+        --------
+        >>> Budget.from_system(0.25).max_bytes <= memory_limit().nbytes // 4
+        True
+        """
+        from bytebound.system import share_of_limit
+        return cls(share_of_limit(fraction), name=name)
+
     # ---- members ----
 
     cdef int enlist(self, Member member) except -1:
