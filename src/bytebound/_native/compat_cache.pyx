@@ -266,6 +266,12 @@ cdef class Cache(Table):
 
     def setdefault(self, key, default=None):
         """The value under a key; puts `default` there first if there is none."""
+        cdef PyObject *value
+        if is_plain(self):
+            if table_read(self, <PyObject *> key, type(self) is LRUCache, &value):
+                return bb_steal(value)
+            self.put(key, default, type(self) is not Cache)
+            return default
         if key in self:
             return self[key]
         self[key] = default

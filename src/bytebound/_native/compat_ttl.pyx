@@ -200,17 +200,29 @@ cdef class TTLCache(Cache):
 
     def pop(self, key, default=NOTHING):
         """Take an entry out and return its value, or `default`; never calls ``__missing__``."""
-        with self.clock:
-            if key in self:
-                value = self[key]
-                del self[key]
-                return value
+        cdef Link link
+        if type(self) is TTLCache:
+            link = self.find_link(key, False)
+            if link is not None and is_before(now(self), link.expires) and self.take_link(link):
+                return link.value
+        else:
+            with self.clock:
+                if key in self:
+                    value = self[key]
+                    del self[key]
+                    return value
         if default is NOTHING:
             raise KeyError(key)
         return default
 
     def setdefault(self, key, default=None):
         """The value under a key; puts `default` there first if there is none."""
+        if type(self) is TTLCache:
+            value = self.read_now(key)
+            if value is NOTHING:
+                self.put(key, default, True)
+                return default
+            return value
         with self.clock:
             return Cache.setdefault(self, key, default)
 
@@ -317,12 +329,16 @@ cdef class TTLCache(Cache):
         """Remove the least recently used entry that has not expired; return ``(key, value)``."""
         with self.clock as time:
             self.expire_at(time)
-            pair = self.peek_end(False)
-            if pair is None:
-                raise KeyError(f"{type(self).__name__} is empty") from None
-            key, link = pair
-            del self[key]
-            return key, (<Link> link).value
+            while True:
+                pair = self.peek_end(False)
+                if pair is None:
+                    raise KeyError(f"{type(self).__name__} is empty") from None
+                key, link = pair
+                if type(self) is not TTLCache:
+                    del self[key]
+                    return key, (<Link> link).value
+                if self.take_link(link):
+                    return key, (<Link> link).value
 
     # ---- pickling ----
 
