@@ -22,6 +22,8 @@ from bytebound._native.core cimport (
     bb_budget_validate,
 )
 
+from bytebound._native.sizing cimport register_container, visitproc
+
 from operator import index as to_index
 from weakref import ref as weak_reference
 
@@ -70,7 +72,7 @@ cdef inline Member referent(reference):
 
 
 # Containers hold a pointer to `core`; the collector must not take a parent away before
-# everything below it is gone. The trash can frees a long chain of parents without recursion.
+# everything below it is gone. The trash can frees a chain of parents without recursion.
 @cython.no_gc_clear
 @cython.trashcan(True)
 @cython.final
@@ -166,8 +168,7 @@ cdef class Budget(Member):
                 root_of(parent).forbid_yielding()
 
     def __dealloc__(self):
-        if self.core.root != NULL:  # it was not refused its arguments
-            bb_budget_close(&self.core)
+        bb_budget_close(&self.core)
 
     @classmethod
     def from_system(cls, fraction=0.5, *, name=None):
@@ -475,8 +476,7 @@ cdef class Reservation(Member):
         budget.enlist(self)
 
     def __dealloc__(self):
-        if self.core.root != NULL:
-            bb_budget_close(&self.core)
+        bb_budget_close(&self.core)
 
     @property
     def nbytes(self):
@@ -505,6 +505,12 @@ cdef class Reservation(Member):
         return f"<Reservation{name}: {self.nbytes:,} bytes>"
 
 
+cdef int visit_nothing(PyObject *self, visitproc visit, void *argument) noexcept:
+    """Who measures a container is not to find its budget's other members."""
+    return 0
+
+
+register_container(Budget, visit_nothing)
 bb_publish(<PyTypeObject *> Budget, "bytebound.Budget")
 bb_publish(<PyTypeObject *> Reservation, "bytebound.Reservation")
 
