@@ -1,5 +1,6 @@
 """What every test may use, and the report of what was skipped."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,12 @@ def switch_often() -> Iterator[None]:
     sys.setswitchinterval(1e-5)
     yield
     sys.setswitchinterval(before)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported out of the full collections that many tests make."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> str:

@@ -253,12 +253,21 @@ def test_pages_are_charged_to_a_budget_above() -> None:
     block = pool.alloc(500_000)
     assert budget.nbytes == pool.nbytes + cache.nbytes
     with pytest.raises(BudgetExceededError, match="'all'"):
-        pool.alloc(500_000)
+        pool.alloc(600_000)
+    assert len(cache) == 1
     assert budget.nbytes == pool.nbytes + cache.nbytes
     del block
-    assert len(pool.alloc(700_000)) == 700_000
-    assert pool.trim() > 700_000
-    assert budget.nbytes == cache.nbytes
+    block = pool.alloc(700_000)
+    assert (len(block), len(cache)) == (700_000, 1)
+    cache.put(3, 4, size=150_000)
+    small = pool.alloc(200_000)  # has an entry leave
+    assert (len(small), list(cache)) == (200_000, [])
+    del block
+    cache.put(5, 6, size=800_000)  # has the pool give back what is idle
+    assert budget.nbytes == pool.nbytes + cache.nbytes <= budget.max_bytes
+    del small
+    assert pool.trim() > 0
+    assert (budget.nbytes, len(cache)) == (cache.nbytes, 1)
 
 
 def test_a_pool_that_dies_gives_its_bytes_back() -> None:

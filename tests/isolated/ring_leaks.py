@@ -150,8 +150,11 @@ def refused() -> None:
     failing(EntryTooLargeError, SMALL.__setitem__, 0, bytes(3000))
     SMALL.append(bytes(1000))
     failing(IndexError, SMALL.insert, 0, bytes(1500))
-    NEIGHBOUR.append(bytes(1500))
+    reservation = BUDGET.reserve(1500)
     failing(BudgetExceededError, MEMBER.append, bytes(1000))
+    reservation.release()
+    NEIGHBOUR.append(bytes(1500))
+    MEMBER.append(bytes(1000))
 
 
 def measure_again() -> None:
