@@ -184,14 +184,22 @@ cdef uint64_t checked_alignment(align) except? 0:
     return max(alignment, 16)
 
 
+# How often others are asked for room for one block.
+cdef enum:
+    MAX_ATTEMPTS = 16
+
+
 cdef Block new_block(PoolBase pool, uint64_t size, uint64_t alignment, bint zero):
     cdef Block block = Block.__new__(Block)
     cdef bb_refusal refusal
     cdef bb_status status
-    while True:
+    cdef uint64_t attempt
+    for attempt in range(1, MAX_ATTEMPTS):
         status = bb_pool_allocate(&pool.pool, size, alignment, zero, &block.data, &refusal)
         if status != BB_OVER_BUDGET:
             break
+        # A block may take several charges, of which the refusal tells one: so ever more is asked.
+        refusal.requested = min(refusal.requested * attempt, refusal.limit)
         make_room(pool, pool.budget, &refusal, refusal.requested)
     if status != BB_OK:
         raise pool.no_room(size, status, &refusal)
