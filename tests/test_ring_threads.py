@@ -86,7 +86,9 @@ def operations(ring: Ring, ledger: Ledger, lane: int) -> Work:
         ring.audit()
 
     def lists(chance: random.Random) -> None:
-        assert all(item[0] == "item" for item in [*ring.head(9), *ring.tail(9), *ring.copy()[1:9]])
+        assert all(item[0] == "item" for item in [*ring.head(9), *ring.tail(9)])
+        if ring.budget is None:  # items of a copy may leave for it, and would be reported
+            assert all(item[0] == "item" for item in ring.copy()[1:9])
 
     turns: list[Work] = [
         lambda chance: ring.rotate(chance.randrange(-9, 9)),

@@ -238,8 +238,7 @@ def test_without_memory_nothing_is_lost() -> None:
             __slots__ = ()
 
         referents = ("text", [])
-        answer = (5, referents)
-        register_sizer(Hidden, lambda hidden: answer)
+        register_sizer(Hidden, lambda hidden: (5, [*referents]))
         lists = [[] for _ in range(400)]
         chain = []
         for _ in range(2000):

@@ -51,8 +51,8 @@ cdef class Reservation(Member):
     cdef readonly Budget budget
 
 
-# Raises BudgetExceededError if `least` bytes would not fit where a level refused though everybody
-# gave back all they can.
+# Raises BudgetExceededError if `least` bytes would not fit at every level though everybody gave
+# back all they can.
 cdef int check_room(Budget nearest, const bb_refusal *refusal, uint64_t least) except -1
 
 # Has members give back what the level lacked, so that the `asker` may try again; raises as

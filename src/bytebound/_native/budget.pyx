@@ -529,12 +529,19 @@ cdef Budget root_of(Budget level):
 
 
 cdef int check_room(Budget nearest, const bb_refusal *refusal, uint64_t least) except -1:
-    cdef Budget level = level_of(nearest, refusal)
-    cdef bb_budget_totals totals = bb_budget_read(&level.core)
-    cdef uint64_t reclaimable = level.reclaimable(UINT64_MAX)
-    cdef uint64_t kept = totals.total - min(totals.total, reclaimable)
-    if kept > totals.limit or least > totals.limit - kept:
-        raise budget_exceeded(nearest, refusal)
+    cdef Budget level = nearest
+    cdef bb_budget_totals totals
+    cdef bb_refusal above
+    cdef uint64_t kept
+    while level is not None:
+        totals = bb_budget_read(&level.core)
+        kept = totals.total - min(totals.total, level.reclaimable(UINT64_MAX))
+        if kept > totals.limit or least > totals.limit - kept:
+            above = bb_refusal(&level.core, totals.limit, totals.total, least)
+            raise budget_exceeded(
+                nearest, refusal if &level.core == refusal.level else &above
+            )
+        level = level.parent
     return 0
 
 
@@ -557,6 +564,7 @@ cdef int make_room(
     if (
         chosen is None or least > refusal.requested
         or refusal.requested > totals.limit or chosen.reclaimable(nomination.spare) < need
+        or nearest.parent is not None
     ):
         check_room(nearest, refusal, least)
     if chosen is asker and level.parent is None and not level.ranked:

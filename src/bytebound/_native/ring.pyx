@@ -5,7 +5,7 @@
 
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
-from libc.stdint cimport UINT32_MAX, UINT64_MAX, uint64_t
+from libc.stdint cimport UINT32_MAX, uint64_t
 
 from bytebound._native.budget cimport make_room
 from bytebound._native.container cimport set_attributes
@@ -86,9 +86,7 @@ cdef int add_measured(RingBuffer self, bb_end end, PyObject *item, uint64_t char
     incref(item)
     while True:
         bb_lock(&self.mutex)
-        self.ring.yields_until = self.yields_until
         status = bb_ring_append(&self.ring, end, item, charge, &batch, &refusal)
-        self.ring.yields_until = UINT64_MAX
         bb_unlock(&self.mutex)
         if status == BB_OK:
             break

@@ -39,7 +39,6 @@ cdef struct bb_part:
 
 cdef class RingBase(BoundedContainer):
     cdef bb_ring ring
-    cdef uint64_t yields_until  # what appending may evict for a budget above
     cdef Sizing sizing
     cdef readonly object sizer
     cdef readonly object on_evict

@@ -5,7 +5,7 @@
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport UINT32_MAX, UINT64_MAX, int64_t, uint32_t, uint64_t
+from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from bytebound._native.budget cimport Member, Nomination
@@ -134,7 +134,6 @@ cdef class RingBase(BoundedContainer):
             &self.ring, bb_python_allocator(), limit, max_count,
             &self.budget.core if budget is not None else NULL,
         )
-        self.yields_until = 0 if budget is not None else UINT64_MAX
         self.enlist()
         return 0
 
@@ -151,12 +150,6 @@ cdef class RingBase(BoundedContainer):
 
     cdef uint64_t reclaimable(self, uint64_t spare) except? 0xFFFFFFFFFFFFFFFF:
         return min(self.totals().total, spare)
-
-    cdef int let_yield(self, uint64_t until) except -1:
-        bb_lock(&self.mutex)
-        self.yields_until = until
-        bb_unlock(&self.mutex)
-        return 0
 
     cdef uint64_t reclaim(
         self, uint64_t need, uint64_t until, uint64_t spare
