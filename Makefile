@@ -59,8 +59,8 @@ format: $(VENV)/.with-dev ## rewrite the Python and C sources in the house style
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(FORMATTED_C)
 
-sanitize: $(VENV)/.with-build ## test the C core under ASan, UBSan and TSan, and fuzz it for 30 s a target
-	$(CMAKE_GENERATE) $(BUILD)/asan -DCMAKE_BUILD_TYPE=Debug -DBYTEBOUND_ASAN=ON -DBYTEBOUND_UBSAN=ON -DBYTEBOUND_FUZZ_SECONDS=30
+sanitize: $(VENV)/.with-build ## test the C core under ASan, UBSan and TSan, and fuzz it for 20 s a target
+	$(CMAKE_GENERATE) $(BUILD)/asan -DCMAKE_BUILD_TYPE=Debug -DBYTEBOUND_ASAN=ON -DBYTEBOUND_UBSAN=ON -DBYTEBOUND_FUZZ_SECONDS=20
 	$(BIN)/cmake --build $(BUILD)/asan
 	$(CTEST) $(BUILD)/asan --verbose
 	$(CMAKE_GENERATE) $(BUILD)/tsan -DCMAKE_BUILD_TYPE=Debug -DBYTEBOUND_TSAN=ON
