@@ -11,7 +11,14 @@ import pytest
 from hostile import AnyCache, Departures
 
 import bytebound
-from bytebound import Budget, BudgetExceededError, BudgetReport, LRUCache, Reservation
+from bytebound import (
+    Budget,
+    BudgetExceededError,
+    BudgetReport,
+    LRUCache,
+    Reservation,
+    RingBuffer,
+)
 
 
 def plain(budget: Budget, **settings: Any) -> AnyCache:
@@ -132,6 +139,52 @@ def test_a_minimum_protects_what_is_below_together() -> None:
     other = fill(plain(root), *range(20))
     assert guarded.nbytes == 300
     assert (list(left), list(right), len(other)) == ([2], [1, 2], 7)
+
+
+def test_an_empty_member_gives_what_its_structure_takes() -> None:
+    budget = Budget(1100)
+    ring = RingBuffer(max_items=100, budget=budget, sizer=len)
+    ring.extend("a" * 30)
+    while ring:
+        ring.pop()
+    cache = LRUCache("1MiB", budget=budget)
+    cache.put("a", 1, size=100)
+    cache.pop("a")
+    slack = ring.nbytes + cache.nbytes
+    assert slack > 300
+    budget.reserve(1100)
+    assert ring.nbytes + cache.nbytes == 0
+
+
+def test_the_oldest_of_rings_and_caches_leaves() -> None:
+    """A ring that writes asks the others first: what is older there leaves before its own."""
+    budget = Budget(20 * 116)
+    cache = LRUCache("1MiB", budget=budget, charge_overhead=False)
+    fill(cache, *range(10), size=116)
+    ring = RingBuffer(max_items=100, budget=budget, sizer=lambda _item: 100)
+    for number in range(9):
+        ring.append(number)
+    cache.get(0)
+    for number in range(9, 30):
+        ring.append(number)
+        assert budget.nbytes <= 20 * 116
+    # Where the time of ring items is known to a part of their length, a few may change places.
+    assert len(ring) >= 17
+    assert list(cache) in ([0], [])
+
+
+def test_a_pinned_cache_is_not_counted_on() -> None:
+    """Its arrays stay while something is pinned, so what needs them is refused beforehand."""
+    budget = Budget(8000)
+    cache = AnyCache("1MiB", budget=budget)
+    fill(cache, *range(20))
+    other = fill(plain(budget), "other", size=1000)
+    with cache.pin(0):
+        before = cache.stats(), other.stats()
+        largest = 8000 - cache.stats().overhead_nbytes - 100
+        with pytest.raises(BudgetExceededError):
+            budget.reserve(largest + 1)
+        assert (cache.stats(), other.stats()) == before
 
 
 def test_only_the_level_that_lacks_room_is_asked() -> None:

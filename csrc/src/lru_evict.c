@@ -142,6 +142,11 @@ bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_batch *batc
 
 bool bb_lru_nominee(bb_lru *self, uint64_t *use, uint64_t *releasable) {
     const uint32_t index = evictable(self, bb_lru_oldest(self));
+    if (self->count == 0) { /* of arrays that nobody uses */
+        *use = 0;
+        *releasable = charged_overhead(self, self->overhead);
+        return *releasable != 0;
+    }
     if (index == 0) {
         return false;
     }
@@ -160,8 +165,10 @@ uint64_t bb_lru_reclaim(bb_lru *self, uint64_t need, uint64_t until, uint64_t sp
     uint64_t use, releasable;
     while (freed < need && freed <= spare && batch->count < BB_BATCH_INLINE &&
            bb_lru_nominee(self, &use, &releasable) && use <= until && releasable <= spare - freed) {
-        bb_lru_remove(self, evictable(self, bb_lru_oldest(self)), BB_BUDGET,
-                      &batch->items[batch->count++]);
+        if (self->count != 0) {
+            bb_lru_remove(self, evictable(self, bb_lru_oldest(self)), BB_BUDGET,
+                          &batch->items[batch->count++]);
+        }
         if (self->count == 0) {
             bb_lru_compact_and_release(self, 0);
         }

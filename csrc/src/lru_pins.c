@@ -98,3 +98,10 @@ uint64_t bb_lru_pinned_payload(bb_lru *self) {
     }
     return released;
 }
+
+uint64_t bb_lru_held_back(bb_lru *self) {
+    if (self->pins.count == 0) {
+        return 0;
+    }
+    return bb_lru_pinned_payload(self) + charged_overhead(self, self->overhead);
+}

@@ -118,10 +118,18 @@ typedef struct eviction {
     bb_reason reason; /* why the next is evicted */
 } eviction;
 
+/* Whether an item has to wait for others under the budget to be asked. Only an append at the right
+ * has its oldest compared with theirs: what changes items in place, or adds at the left, has
+ * its own ring give. */
+static inline bool is_held_back(const bb_ring *self, bb_end from, uint32_t skip, bb_reason reason) {
+    return reason == BB_BUDGET && from == BB_LEFT && skip == NO_SKIP && self->count != 0 &&
+           !bb_ring_yields(self);
+}
+
 /* Adds the next victim to the batch. BB_OVER_BUDGET: there is none left. */
 static bb_status push_victim(const bb_ring *self, eviction *plan, bb_batch *batch) {
     const uint32_t at = batch->count + (batch->count >= plan->skip);
-    if (at >= self->count || !bb_ring_may_leave(self, plan->reason)) {
+    if (at >= self->count || is_held_back(self, plan->from, plan->skip, plan->reason)) {
         return BB_OVER_BUDGET;
     }
     const uint32_t index = plan->from == BB_LEFT ? at : self->count - 1 - at;
@@ -141,9 +149,6 @@ static bb_status push_victim(const bb_ring *self, eviction *plan, bb_batch *batc
 static bb_status exchange_for_others(bb_ring *self, eviction *plan, bb_batch *batch,
                                      bb_refusal *refusal, uint32_t *room) {
     *room = 0;
-    if (!bb_ring_may_leave(self, plan->reason)) {
-        return BB_OVER_BUDGET;
-    }
     if (!bb_budget_would_admit(&self->budget, charged(self), plan->least, refusal)) {
         return BB_OVER_BUDGET; /* no need to go through the items to know */
     }
@@ -182,7 +187,9 @@ static void make_room(bb_ring *self, bb_end from, const bb_batch *batch, uint32_
 static bool evict_one(bb_ring *self, bb_end end, void *item, uint64_t charge, bb_reason reason,
                       bb_batch *batch) {
     bb_refusal refusal;
-    if (self->count == 0 || self->count < self->capacity / 2 || !bb_ring_may_leave(self, reason)) {
+    const bb_end from = end == BB_RIGHT ? BB_LEFT : BB_RIGHT;
+    if (self->count == 0 || self->count < self->capacity / 2 ||
+        is_held_back(self, from, NO_SKIP, reason)) {
         return false;
     }
     const bb_removed victim = describe(self, end == BB_RIGHT ? 0 : self->count - 1, reason);
@@ -191,7 +198,7 @@ static bool evict_one(bb_ring *self, bb_end end, void *item, uint64_t charge, bb
     }
     batch->items[0] = victim;
     batch->count = 1;
-    make_room(self, end == BB_RIGHT ? BB_LEFT : BB_RIGHT, batch, 0);
+    make_room(self, from, batch, 0);
     place(self, end, item, charge);
     return true;
 }

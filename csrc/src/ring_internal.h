@@ -61,8 +61,8 @@ static inline void mark_entered(bb_ring *self, uint32_t count) {
     }
 }
 
-/* Whether items leave by this ring's decision, not by that of all under a budget. */
-bool bb_ring_may_leave(const bb_ring *self, bb_reason reason);
+/* Whether the oldest item may leave by this ring's decision, for the sake of a budget above. */
+bool bb_ring_yields(const bb_ring *self);
 
 /* Those of a batch have left. */
 static inline void count_left(bb_ring *self, const bb_batch *batch) {

@@ -32,14 +32,15 @@ static uint64_t oldest_use(const bb_ring *self) {
     return use;
 }
 
-bool bb_ring_may_leave(const bb_ring *self, bb_reason reason) {
-    return reason != BB_BUDGET || self->yields_until == UINT64_MAX ||
-           oldest_use(self) <= self->yields_until;
+bool bb_ring_yields(const bb_ring *self) {
+    return self->yields_until == UINT64_MAX || oldest_use(self) <= self->yields_until;
 }
 
 bool bb_ring_nominee(const bb_ring *self, uint64_t *use, uint64_t *releasable) {
-    if (self->count == 0) {
-        return false;
+    if (self->count == 0) { /* of slots that nobody uses */
+        *use = 0;
+        *releasable = charged(self);
+        return *releasable != 0;
     }
     *use = oldest_use(self);
     *releasable = self->count == 1 ? charged(self) : bb_ring_at(self, 0)->charge;
@@ -54,7 +55,9 @@ uint64_t bb_ring_reclaim(bb_ring *self, uint64_t need, uint64_t until, uint64_t 
     while (freed < need && freed <= spare && batch->count < BB_BATCH_INLINE &&
            bb_ring_nominee(self, &use, &releasable) && use <= until &&
            releasable <= spare - freed) {
-        bb_ring_remove(self, 0, BB_BUDGET, &batch->items[batch->count++]);
+        if (self->count != 0) {
+            bb_ring_remove(self, 0, BB_BUDGET, &batch->items[batch->count++]);
+        }
         if (self->count == 0) {
             shrink_and_release(self, 0);
         }

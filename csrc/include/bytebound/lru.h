@@ -373,7 +373,8 @@ bool bb_lru_trim(bb_lru *self, uint64_t target, bb_reason reason, bb_batch *batc
  * what charges fails with BB_OVER_BUDGET, and the caller has others reclaim and tries again.
  */
 
-/* The oldest entry, when it was used last and what its leaving would release. False: none. */
+/* When the oldest entry that may leave was used, and what its leaving would release; for an empty
+ * structure, what its arrays take. False: nothing. */
 bool bb_lru_nominee(bb_lru *self, uint64_t *use, uint64_t *releasable);
 
 /* Evicts oldest entries used at `until` or before, up to the batch's inline capacity of them and
@@ -466,6 +467,9 @@ static inline bool bb_lru_is_pinned(const bb_lru *self, uint32_t index) {
 
 /* The payload that would be released if every pinned entry left. O(pinned entries). */
 uint64_t bb_lru_pinned_payload(bb_lru *self);
+
+/* What cannot be given back while pins last: theirs, and the arrays that they are in. */
+uint64_t bb_lru_held_back(bb_lru *self);
 
 /* ---- iterating ---- */
 

@@ -23,6 +23,7 @@ cdef class Member:
     # About how many bytes could leave; none that may not.
     cdef uint64_t reclaimable(self, uint64_t spare) except? 0xFFFFFFFFFFFFFFFF
     # Lets it evict, for any level's sake, entries of its own that were used at `until` or before.
+    # 1 if that was otherwise.
     cdef int let_yield(self, uint64_t until) except -1
     # Has the oldest entries leave that were used at `until` or before, until `need` bytes are
     # given back, and no more than `spare`. Returns the bytes. Called with no lock held.

@@ -568,8 +568,10 @@ cdef int make_room(
     ):
         check_room(nearest, refusal, least)
     if chosen is asker and level.parent is None and not level.ranked:
-        # What others hold, or will put, was used later: until then it need not ask again.
-        chosen.let_yield(min(nomination.rival, now))
+        # What others hold, or will put, was used later. Until then it need not ask again, and
+        # knows best how few of its own have to leave.
+        if chosen.let_yield(min(nomination.rival, now)):
+            return 0
     if chosen is not None:
         chosen.reclaim(need, nomination.rival, nomination.spare)
     level.reclaim_down_to(target)

@@ -242,6 +242,7 @@ cdef extern from "bytebound/lru.h" nogil:
     void bb_lru_unpin(bb_lru *self, void *key, uint64_t hash)
     bool bb_lru_is_pinned(const bb_lru *self, uint32_t index)
     uint64_t bb_lru_pinned_payload(bb_lru *self)
+    uint64_t bb_lru_held_back(bb_lru *self)
     void bb_lru_cursor_open(bb_lru *self, bb_lru_cursor *cursor, bool newest_first)
     bb_status bb_lru_cursor_next(bb_lru *self, bb_lru_cursor *cursor, uint32_t *index)
     void bb_lru_cursor_close(bb_lru *self, bb_lru_cursor *cursor)

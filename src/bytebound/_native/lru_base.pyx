@@ -5,7 +5,7 @@
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
+from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
 from libc.string cimport memset
 
 from bytebound._native.budget cimport make_room
@@ -18,7 +18,6 @@ from bytebound._native.core cimport (
     BB_REPLACED,
     BB_SIZE,
     BB_TOO_LARGE,
-    BB_TRIMMED,
     BB_UNLIMITED,
     bb_batch,
     bb_batch_free,
@@ -47,7 +46,6 @@ from bytebound._native.core cimport (
     bb_lru_releasable,
     bb_lru_remove,
     bb_lru_times_left,
-    bb_lru_trim,
     bb_lru_validate,
     bb_refusal,
     bb_status,
@@ -160,27 +158,14 @@ cdef class LRUBase(LRUTimed):
         What callbacks or other threads put meanwhile may stay: no more
         entries leave than were there at the start, but for a few.
         """
-        cdef bb_batch batch
         cdef uint64_t target = parse_size(target_bytes, "target_bytes")
-        cdef uint64_t before, now, freed = 0
-        cdef int64_t left
-        cdef bint done = False
+        cdef uint64_t before, now, expired = 0
         if self.timed:
             now = self.exact_time()
             before = self.nbytes
             if before > target and self.expire_until(now):
-                freed = max(before, self.nbytes) - self.nbytes
-        left = self.lru.count
-        while not done and left >= 0:
-            bb_batch_init(&batch)
-            bb_lock(&self.mutex)
-            before = bb_budget_read(&self.lru.budget).total
-            done = bb_lru_trim(&self.lru, target, BB_TRIMMED, &batch)
-            freed += before - bb_budget_read(&self.lru.budget).total
-            bb_unlock(&self.mutex)
-            left -= batch.count
-            self.drop_batch(&batch)
-        return freed
+                expired = max(before, self.nbytes) - self.nbytes
+        return expired + self.trim_to(target, self.lru.count)
 
     # ---- measuring again ----
 

@@ -44,7 +44,6 @@ cdef class LRUState(BoundedMapping):
     ) except -1
     cdef uint64_t measure(self, PyObject *key, PyObject *value) except? 0xFFFFFFFFFFFFFFFF
     cdef int collect(self, PyObject *key, PyObject *value, bb_found *found) except -1
-    cdef int drop_batch(self, bb_batch *batch) except -1
     cdef int notify(self, PyObject *key, PyObject *value, bb_reason reason) except -1
     cdef object pair_at(self, uint32_t index)
     cdef uint64_t structure_nbytes(self, size_t parts) noexcept

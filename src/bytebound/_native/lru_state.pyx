@@ -7,10 +7,9 @@ cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
 
-from bytebound._native.budget cimport Member, Nomination, make_room
+from bytebound._native.budget cimport make_room
 from bytebound._native.container cimport REASONS, check_callback
 from bytebound._native.core cimport (
-    BB_BATCH_INLINE,
     BB_LRU_GIVEN,
     BB_LRU_IDLES,
     BB_LRU_TIMERS,
@@ -19,6 +18,7 @@ from bytebound._native.core cimport (
     BB_OVER_BUDGET,
     BB_PINNED,
     BB_TOO_LARGE,
+    BB_TRIMMED,
     bb_batch,
     bb_batch_free,
     bb_batch_init,
@@ -27,6 +27,7 @@ from bytebound._native.core cimport (
     bb_found,
     bb_lru_expire,
     bb_lru_expire_at,
+    bb_lru_held_back,
     bb_lru_init,
     bb_lru_keep_times,
     bb_lru_live_count,
@@ -36,6 +37,7 @@ from bytebound._native.core cimport (
     bb_lru_reclaim,
     bb_lru_share,
     bb_lru_shared_overhead_for,
+    bb_lru_trim,
     bb_reason,
     bb_refusal,
     bb_status,
@@ -80,6 +82,7 @@ cdef class LRUState(BoundedMapping):
     def __cinit__(self, *args, **kwargs):
         bb_lru_init(&self.lru, bb_python_allocator(), 0, UINT32_MAX, True, NULL)
         self.own = &self.lru.budget
+        self.yields_until = &self.lru.yields_until
 
     cdef int configure(
         self, max_bytes, max_items, sizer, on_evict, budget, bint charge_overhead, name,
@@ -121,43 +124,19 @@ cdef class LRUState(BoundedMapping):
 
     # ---- giving back for others ----
 
-    cdef Member nominate(self, uint64_t spare, Nomination *nomination):
-        cdef uint64_t releasable
-        cdef bint there
-        bb_lock(&self.mutex)
-        there = bb_lru_nominee(&self.lru, &nomination.use, &releasable)
-        bb_unlock(&self.mutex)
-        nomination.spare = spare
-        return self if there and releasable <= spare else None
+    cdef bint offer(self, uint64_t *use, uint64_t *releasable) noexcept:
+        return bb_lru_nominee(&self.lru, use, releasable)
 
-    cdef uint64_t reclaimable(self, uint64_t spare) except? 0xFFFFFFFFFFFFFFFF:
-        cdef uint64_t pinned, total
-        bb_lock(&self.mutex)
-        pinned = bb_lru_pinned_payload(&self.lru)
-        bb_unlock(&self.mutex)
-        total = self.totals().total
-        return min(total - min(total, pinned), spare)
+    cdef uint64_t held_back(self) noexcept:
+        return bb_lru_held_back(&self.lru)
 
-    cdef int let_yield(self, uint64_t until) except -1:
-        bb_lock(&self.mutex)
-        self.lru.yields_until = until
-        bb_unlock(&self.mutex)
-        return 0
+    cdef uint64_t give(
+        self, uint64_t need, uint64_t until, uint64_t spare, bb_batch *batch
+    ) noexcept:
+        return bb_lru_reclaim(&self.lru, need, until, spare, batch)
 
-    cdef uint64_t reclaim(
-        self, uint64_t need, uint64_t until, uint64_t spare
-    ) except? 0xFFFFFFFFFFFFFFFF:
-        cdef bb_batch batch
-        cdef uint64_t freed = 0
-        cdef bint more = True
-        while more and freed < need:
-            bb_batch_init(&batch)
-            bb_lock(&self.mutex)
-            freed += bb_lru_reclaim(&self.lru, need - freed, until, spare - freed, &batch)
-            bb_unlock(&self.mutex)
-            more = batch.count == BB_BATCH_INLINE and freed < spare
-            self.drop_batch(&batch)
-        return freed
+    cdef bint trim_some(self, uint64_t target, bb_batch *batch) noexcept:
+        return bb_lru_trim(&self.lru, target, BB_TRIMMED, batch)
 
     # ---- measuring ----
 

@@ -1,4 +1,4 @@
-from bytebound._native.container cimport BoundedContainer
+from bytebound._native.evicting cimport EvictingContainer
 
 
 # What an iterator over a mapping yields.
@@ -8,5 +8,5 @@ cdef enum Walk:
     WALK_ITEMS
 
 
-cdef class BoundedMapping(BoundedContainer):
+cdef class BoundedMapping(EvictingContainer):
     pass

@@ -9,7 +9,7 @@ from collections.abc import (
 from types import GenericAlias, MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
-from bytebound._native.container import BoundedContainer
+from bytebound._native.evicting import EvictingContainer
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -53,7 +53,7 @@ class CacheStats(NamedTuple):
     @property
     def hit_ratio(self) -> float: ...
 
-class BoundedMapping(BoundedContainer, Generic[_K, _V]):
+class BoundedMapping(EvictingContainer, Generic[_K, _V]):
     __hash__: ClassVar[None]  # type: ignore[assignment]
     @classmethod
     def __class_getitem__(cls, item: Any) -> GenericAlias: ...

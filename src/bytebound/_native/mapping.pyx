@@ -109,7 +109,7 @@ def _contents(mapping):
     return dict(mapping.items())
 
 
-cdef class BoundedMapping(BoundedContainer):
+cdef class BoundedMapping(EvictingContainer):
     """What the mappings of this package share, on top of their native methods."""
 
     __hash__ = None

@@ -45,7 +45,6 @@ cdef class QueueBase(QueueTurns):
     # The exception for a status other than BB_OK.
     cdef bint was_made_room(self, uint64_t charge, const bb_refusal *refusal) except -1
     cdef object error_for(self, bb_status status, uint64_t charge, const bb_refusal *refusal)
-    cdef int drop_batch(self, bb_batch *batch) noexcept
     cdef int drop_all(self, bb_ring *taken) noexcept
     cdef int report_drop(self, PyObject *item, bb_reason reason) noexcept
     cdef object too_large(self, uint64_t charge)

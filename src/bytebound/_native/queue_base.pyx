@@ -5,7 +5,7 @@
 
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
+from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
 from libc.string cimport memset
 
 from bytebound._native.budget cimport make_room
@@ -228,7 +228,7 @@ cdef class QueueBase(QueueTurns):
 
     # ---- dropping ----
 
-    cdef int drop_batch(self, bb_batch *batch) noexcept:
+    cdef int drop_batch(self, bb_batch *batch) except -1:
         """Tell of what was dropped and let go of it. Called without the lock."""
         cdef uint32_t i
         for i in range(batch.count):
@@ -410,24 +410,16 @@ cdef class QueueBase(QueueTurns):
         int
             Bytes given back.
         """
-        cdef bb_batch batch
-        cdef uint64_t target = parse_size(target_bytes, "target_bytes")
-        cdef uint64_t goal, before, freed = 0
-        cdef int64_t left = self.queue.ring.count
-        cdef bint done = False
-        while not done and left >= 0:
-            bb_batch_init(&batch)
-            bb_lock(&self.mutex)
-            goal = target
-            if self.overflowing != OVERFLOW_DROP_OLDEST:
-                goal = max(target, bb_ring_least(&self.queue.ring))
-            before = bb_budget_read(self.own).total
-            done = bb_queue_trim(&self.queue, goal, &batch)
-            freed += before - bb_budget_read(self.own).total
-            settle(self)
-            left -= batch.count
-            self.drop_batch(&batch)
-        return freed
+        return self.trim_to(parse_size(target_bytes, "target_bytes"), self.queue.ring.count)
+
+    cdef bint trim_some(self, uint64_t target, bb_batch *batch) noexcept:
+        cdef uint64_t least = target
+        if self.overflowing != OVERFLOW_DROP_OLDEST:
+            least = max(target, bb_ring_least(&self.queue.ring))
+        return bb_queue_trim(&self.queue, least, batch)
+
+    cdef void unlock(self) noexcept:
+        settle(self)
 
     # ---- figures ----
 

@@ -2,8 +2,8 @@ cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from bytebound._native.container cimport BoundedContainer
 from bytebound._native.core cimport bb_queue, bb_ring, bb_side, bb_waiter
+from bytebound._native.evicting cimport EvictingContainer
 from bytebound._native.sizing cimport visitproc
 from bytebound._native.support cimport bb_unlock
 
@@ -29,7 +29,7 @@ cdef extern from "queue_support.h":
     void bb_drop_items(bb_ring *taken)
 
 
-cdef class QueueTurns(BoundedContainer):
+cdef class QueueTurns(EvictingContainer):
     cdef bb_queue queue
     cdef bint announcing
     cdef uint64_t forks

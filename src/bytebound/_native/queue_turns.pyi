@@ -2,10 +2,10 @@ from typing import Any, final
 
 from typing_extensions import disjoint_base
 
-from bytebound._native.container import BoundedContainer
+from bytebound._native.evicting import EvictingContainer
 
 @disjoint_base
-class QueueTurns(BoundedContainer):
+class QueueTurns(EvictingContainer):
     @property
     def high_water(self) -> Any: ...
     @property

@@ -46,7 +46,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @cython.no_gc_clear
-cdef class QueueTurns(BoundedContainer):
+cdef class QueueTurns(EvictingContainer):
     """The lines of those who wait at a queue."""
 
     def __cinit__(self, *args, **kwargs):

@@ -1,7 +1,7 @@
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from bytebound._native.container cimport BoundedContainer
+
 from bytebound._native.core cimport (
     bb_batch,
     bb_reason,
@@ -9,6 +9,7 @@ from bytebound._native.core cimport (
     bb_ring,
     bb_status,
 )
+from bytebound._native.evicting cimport EvictingContainer
 from bytebound._native.measuring cimport SIZE_BY_CALL, Sizing
 from bytebound._native.sizing cimport bb_root_nbytes, visitproc
 
@@ -37,7 +38,7 @@ cdef struct bb_part:
     Py_ssize_t step
 
 
-cdef class RingBase(BoundedContainer):
+cdef class RingBase(EvictingContainer):
     cdef bb_ring ring
     cdef Sizing sizing
     cdef readonly object sizer
@@ -46,7 +47,6 @@ cdef class RingBase(BoundedContainer):
     cdef int configure(self, max_items, max_bytes, sizer, on_evict, budget, name) except -1
     cdef int start_over(self, uint64_t limit, uint32_t max_count) except -1
     cdef uint64_t measure(self, PyObject *item) except? 0xFFFFFFFFFFFFFFFF
-    cdef int drop_batch(self, bb_batch *batch) except -1
     cdef int drop_cleared(self, bb_ring *taken, callback) except -1
     cdef int notify(self, PyObject *item, bb_reason reason) except -1
     cdef object too_large(self, uint64_t charge)

@@ -2,7 +2,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from typing_extensions import disjoint_base
 
-from bytebound._native.container import Audit, BoundedContainer
+from bytebound._native.container import Audit, EvictingContainer
 
 _T = TypeVar("_T")
 
@@ -19,7 +19,7 @@ class RingStats(NamedTuple):
     max_bytes: int | None
 
 @disjoint_base
-class RingBase(BoundedContainer, Generic[_T]):
+class RingBase(EvictingContainer, Generic[_T]):
     @property
     def sizer(self) -> Any: ...
     @property

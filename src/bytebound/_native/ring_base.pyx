@@ -8,14 +8,12 @@ from cpython.object cimport PyObject
 from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from bytebound._native.budget cimport Member, Nomination
 from bytebound._native.container cimport (
     REASONS,
     check_callback,
     report_departure,
 )
 from bytebound._native.core cimport (
-    BB_BATCH_INLINE,
     BB_BUDGET,
     BB_CLEARED,
     BB_OK,
@@ -108,12 +106,13 @@ cdef str UNBOUNDED = "a ring needs a bound: max_items, max_bytes or both"
 
 
 @cython.no_gc_clear
-cdef class RingBase(BoundedContainer):
+cdef class RingBase(EvictingContainer):
     """The state of a ring and everything about it that is not deque's."""
 
     def __cinit__(self, *args, **kwargs):
         bb_ring_init(&self.ring, bb_python_allocator(), 0, UINT32_MAX, NULL)
         self.own = &self.ring.budget
+        self.yields_until = &self.ring.yields_until
 
     cdef int configure(self, max_items, max_bytes, sizer, on_evict, budget, name) except -1:
         cdef uint64_t limit = limit_of(max_bytes)
@@ -134,37 +133,23 @@ cdef class RingBase(BoundedContainer):
             &self.ring, bb_python_allocator(), limit, max_count,
             &self.budget.core if budget is not None else NULL,
         )
+        if budget is not None:
+            self.ring.yields_until = 0  # who leaves for it is not ours to decide
         self.enlist()
         return 0
 
     # ---- giving back for others ----
 
-    cdef Member nominate(self, uint64_t spare, Nomination *nomination):
-        cdef uint64_t releasable
-        cdef bint there
-        bb_lock(&self.mutex)
-        there = bb_ring_nominee(&self.ring, &nomination.use, &releasable)
-        bb_unlock(&self.mutex)
-        nomination.spare = spare
-        return self if there and releasable <= spare else None
+    cdef bint offer(self, uint64_t *use, uint64_t *releasable) noexcept:
+        return bb_ring_nominee(&self.ring, use, releasable)
 
-    cdef uint64_t reclaimable(self, uint64_t spare) except? 0xFFFFFFFFFFFFFFFF:
-        return min(self.totals().total, spare)
+    cdef uint64_t give(
+        self, uint64_t need, uint64_t until, uint64_t spare, bb_batch *batch
+    ) noexcept:
+        return bb_ring_reclaim(&self.ring, need, until, spare, batch)
 
-    cdef uint64_t reclaim(
-        self, uint64_t need, uint64_t until, uint64_t spare
-    ) except? 0xFFFFFFFFFFFFFFFF:
-        cdef bb_batch batch
-        cdef uint64_t freed = 0
-        cdef bint more = True
-        while more and freed < need:
-            bb_batch_init(&batch)
-            bb_lock(&self.mutex)
-            freed += bb_ring_reclaim(&self.ring, need - freed, until, spare - freed, &batch)
-            bb_unlock(&self.mutex)
-            more = batch.count == BB_BATCH_INLINE and freed < spare
-            self.drop_batch(&batch)
-        return freed
+    cdef bint trim_some(self, uint64_t target, bb_batch *batch) noexcept:
+        return bb_ring_trim(&self.ring, target, BB_TRIMMED, batch)
 
     cdef int start_over(self, uint64_t limit, uint32_t max_count) except -1:
         """Give an initialised ring other bounds and no items, as deque's ``__init__`` does.
@@ -320,21 +305,7 @@ cdef class RingBase(BoundedContainer):
         Needs no memory itself. What callbacks or other threads append meanwhile may stay: no
         more items leave than were there at the start, but for a few.
         """
-        cdef bb_batch batch
-        cdef uint64_t target = parse_size(target_bytes, "target_bytes")
-        cdef uint64_t before, freed = 0
-        cdef int64_t left = self.ring.count
-        cdef bint done = False
-        while not done and left >= 0:
-            bb_batch_init(&batch)
-            bb_lock(&self.mutex)
-            before = bb_budget_read(&self.ring.budget).total
-            done = bb_ring_trim(&self.ring, target, BB_TRIMMED, &batch)
-            freed += before - bb_budget_read(&self.ring.budget).total
-            bb_unlock(&self.mutex)
-            left -= batch.count
-            self.drop_batch(&batch)
-        return freed
+        return self.trim_to(parse_size(target_bytes, "target_bytes"), self.ring.count)
 
     # ---- measuring again ----
 
