@@ -11,7 +11,7 @@ from time import thread_time
 from benchmarks.report import Claim, Suite, Table
 from bytebound import Governor, LRUCache
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
 from governed import LIMIT, Run, find_cell, run_load
 

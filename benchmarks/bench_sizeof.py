@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.report import Claim, Suite, Table
 from benchmarks.sizers import MAIN, OURS, Sizer, find_peers
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
 from sizing_corpus import CASES, compare
 

@@ -1,14 +1,12 @@
 """Threads that change what is being measured."""
 
-import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile import run_apart
 from sizing_corpus import fresh_text
 
 from bytebound._native.sizing import register_sizer, sizeof
@@ -126,14 +124,7 @@ def contend(name: str) -> None:
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_other_threads_change_may_be_measured(name: str) -> None:
     script = f"import test_sizeof_threads\ntest_sizeof_threads.contend({name!r})"
-    done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-c", script],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run_apart("-c", script)
 
 
 def answer(nbytes: int) -> Callable[[object], tuple[int, tuple[()]]]:

@@ -1,7 +1,6 @@
 """What measuring itself takes: little while it runs, nothing afterwards, whatever happens."""
 
 import gc
-import subprocess
 import sys
 import textwrap
 import tracemalloc
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile import run_apart
 from sizing_corpus import fresh_text, growth, traced
 
 from bytebound._native.sizing import MemoryBlock, register_sizer, sizeof
@@ -145,16 +145,8 @@ def test_small_graphs_need_no_scratch_memory_at_all() -> None:
 
 
 def run(script: str) -> str:
-    """Run Python in a process of its own, next to the tests."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """Run Python in a process of its own."""
+    return run_apart("-c", textwrap.dedent(script), seconds=240)
 
 
 def test_nothing_leaks() -> None:

@@ -1,12 +1,10 @@
 """Every type of the corpus comes out exactly, and looking at it changes nothing."""
 
 import gc
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from hostile import run_apart
 from sizing_corpus import CASES, compare, fresh_text, growth, traced
 
 from bytebound._native.sizing import sizeof
@@ -128,14 +126,7 @@ def test_a_case_depends_on_no_other() -> None:
         "        wrong[name] = told - requested\n"
         "print(wrong)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "{}"
+    assert run_apart("-c", script).strip() == "{}"
 
 
 def test_no_cached_form_is_made() -> None:

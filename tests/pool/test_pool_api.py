@@ -13,7 +13,7 @@ import pytest
 import bytebound
 from bytebound import Budget, BudgetExceededError, MemoryPool, PoolExhaustedError
 
-SOURCE = Path(__file__).parent / "clients" / "pool_client.pyx"
+SOURCE = Path(__file__).parents[1] / "clients" / "pool_client.pyx"
 
 
 @pytest.fixture(scope="module")

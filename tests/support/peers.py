@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-CACHE = Path(__file__).resolve().parents[1] / "build" / "peers"
+CACHE = Path(__file__).resolve().parents[2] / "build" / "peers"
 NO_NETWORK = ("NewConnectionError", "ConnectTimeoutError", "name resolution", "unreachable")
 
 

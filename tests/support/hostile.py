@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ AnyCache = LRUCache[Any, Any]
 Use = Callable[[AnyCache], object]
 UseKey = Callable[[AnyCache, Any], object]
 
-ISOLATED = Path(__file__).with_name("isolated")
+ISOLATED = Path(__file__).parents[1] / "isolated"
 
 
 class Collider:
@@ -194,19 +195,26 @@ def unraisable() -> Iterator[list[type[BaseException]]]:
         sys.unraisablehook = before
 
 
-def run_isolated(script: str, *arguments: str, seconds: float = 120) -> str:
-    """Run a script of the folder `isolated` in an interpreter of its own; return its output.
-
-    A script that cannot run on this interpreter prints "skip:" and the reason.
-    """
+def run_apart(*command: str, seconds: float = 120) -> str:
+    """Run an interpreter that finds what the tests may import; return its output."""
     result = subprocess.run(
-        [sys.executable, "-X", "faulthandler", str(ISOLATED / script), *arguments],
+        [sys.executable, "-X", "faulthandler", *command],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=seconds,
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    if result.stdout.startswith("skip:"):
-        pytest.skip(result.stdout.removeprefix("skip:").strip())
     return result.stdout
+
+
+def run_isolated(script: str, *arguments: str, seconds: float = 120) -> str:
+    """Run a script of the folder `isolated` in an interpreter of its own; return its output.
+
+    A script that cannot run on this interpreter prints "skip:" and the reason.
+    """
+    output = run_apart(str(ISOLATED / script), *arguments, seconds=seconds)
+    if output.startswith("skip:"):
+        pytest.skip(output.removeprefix("skip:").strip())
+    return output

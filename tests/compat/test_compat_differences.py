@@ -24,7 +24,7 @@ from bytebound.compat.cachetools import FIFOCache, LRUCache, TTLCache
 from bytebound.compat.collections import deque
 from bytebound.compat.lru import LRU
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "compat.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "compat.md"
 
 Demonstration = Callable[[], None]
 DEMONSTRATIONS: dict[tuple[str, str], Demonstration] = {}

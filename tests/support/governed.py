@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-SCRIPT = Path(__file__).with_name("isolated") / "governed.py"
+SCRIPT = Path(__file__).parents[1] / "isolated" / "governed.py"
 LIMIT = 256 * 2**20
 
 
