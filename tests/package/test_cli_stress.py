@@ -229,7 +229,7 @@ def test_ctrl_c_at_once(tmp_path: Path) -> None:
 @pytest.fixture
 def with_child(tmp_path: Path) -> tuple["subprocess.Popen[str]", psutil.Process]:
     """Start a run, and return it with its child when that has begun to serve."""
-    process = start_stress(tmp_path / "out", "--max-bytes=4MiB", "--seconds=8")
+    process = start_stress(tmp_path / "out", "--max-bytes=4MiB", "--seconds=3")
     parent = psutil.Process(process.pid)
     wait_for(lambda: parent.children())
     (child,) = parent.children()

@@ -187,7 +187,7 @@ def changing(change: Callable[[list[Any]], object]) -> list[Any]:
         gc.collect()
         return 10
 
-    for number in range(50):
+    for number in range(12):
         graph.append([Told(act), fresh_text(), {number: [Told(act)]}])
     return graph
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hostile import LastWords, Odd, run_isolated
 
-from bytebound import Audit, LRUCache, SizeTracker, sizeof
+from bytebound import Audit, Budget, BudgetExceededError, LRUCache, SizeTracker, sizeof
 
 
 def text(length: int) -> str:
@@ -371,7 +371,7 @@ def test_a_name() -> None:
     assert (named.name, repr(named)) == ("x", expected)
     with pytest.raises(TypeError, match="name must be a str"):
         SizeTracker(name=1)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"SizeTracker\(\) takes no argument but name="):
+    with pytest.raises(TypeError, match="takes no arguments but budget= and name="):
         SizeTracker("x")  # type: ignore[call-arg]
 
 
@@ -397,3 +397,87 @@ def test_a_tracker_may_track_itself_and_a_cache() -> None:
     tracker.add(tracker)
     tracker._validate()
     tracker.clear()
+
+
+# ---- under a budget ----
+
+
+def test_a_budget_is_charged_with_objects_and_tables() -> None:
+    budget = Budget("1MiB", name="root")
+    tracker = SizeTracker(budget=budget, name="sessions")
+    shared = bytes(5000)
+    first, second = [shared, 1.5], [shared, 2.5]
+    tracker.add(first)
+    tracker.add(second)
+    assert tracker.nbytes == sizeof(first, second)
+    assert budget.nbytes == tracker.charged_nbytes == tracker.nbytes + tracker.overhead_nbytes
+    (report,) = budget.report().members
+    assert (report.kind, report.name, report.nbytes) == ("SizeTracker", "sessions", budget.nbytes)
+    assert tracker.budget is budget
+    assert tracker.max_bytes is None
+    tracker.remove(first)
+    assert budget.nbytes == tracker.charged_nbytes < tracker.peak_nbytes
+    del tracker
+    gc.collect()
+    assert budget.nbytes == 0
+
+
+def test_caches_make_room_for_what_is_tracked() -> None:
+    left: list[str] = []
+    budget = Budget("100kB")
+    cache: LRUCache[int, int] = LRUCache(
+        "1MiB", budget=budget, on_evict=lambda _key, _value, reason: left.append(reason)
+    )
+    for number in range(90):
+        cache.put(number, number, size=1000)
+    tracker = SizeTracker(budget=budget)
+    tracker.add(bytes(50_000))
+    assert budget.nbytes == cache.nbytes + tracker.charged_nbytes <= 100_000
+    assert set(left) == {"budget"}
+    assert 40 <= len(cache) < 50
+
+
+def test_what_does_not_fit_is_not_tracked_and_nothing_leaves() -> None:
+    budget = Budget("100kB")
+    cache: LRUCache[int, int] = LRUCache("1MiB", budget=budget)
+    tracker = SizeTracker(budget=budget, name="snapshots")
+    tracker.add(bytes(30_000))
+    for number in range(60):
+        cache.put(number, number, size=1000)
+    before = list(cache), tracker.nbytes, tracker.overhead_nbytes, budget.nbytes
+    for size in (70_000, 75_000, 2_000_000):
+        with pytest.raises(BudgetExceededError, match="SizeTracker 'snapshots'"):
+            tracker.add(bytes(size))
+        assert (list(cache), tracker.nbytes, tracker.overhead_nbytes, budget.nbytes) == before
+    tracker._validate()
+
+
+def test_a_callback_may_use_the_tracker_that_needs_room() -> None:
+    budget = Budget("50kB")
+    wanted = [bytes(20_000)]
+
+    added = [1]
+
+    def track_it_too(_key: int, _value: int, _reason: str) -> None:
+        if len(tracker) == 0:
+            added[0] += 1
+            tracker.add(wanted)
+
+    cache: LRUCache[int, int] = LRUCache("1MiB", budget=budget, on_evict=track_it_too)
+    tracker = SizeTracker(budget=budget)
+    for number in range(45):
+        cache.put(number, number, size=1000)
+    tracker.add(wanted)
+    assert len(tracker) == 1
+    assert added[0] > 1
+    for _ in range(added[0]):
+        assert tracker.nbytes == sizeof(wanted)
+        tracker.remove(wanted)
+    assert (tracker.nbytes, len(tracker)) == (0, 0)
+    assert budget.nbytes == cache.nbytes + tracker.charged_nbytes
+
+
+@pytest.mark.parametrize("budget", ["1MiB", 5, object()])
+def test_a_budget_that_is_none(budget: Any) -> None:
+    with pytest.raises(TypeError, match="budget must be a Budget or None"):
+        SizeTracker(budget=budget)

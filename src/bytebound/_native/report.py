@@ -110,7 +110,7 @@ def report_on(member: "Any", depth: int = sys.maxsize) -> BudgetReport:
 
 
 def _report(member: "Any", whole: int, depth: int) -> BudgetReport:
-    nbytes: int = member.nbytes
+    nbytes: int = getattr(member, "charged_nbytes", member.nbytes)
     alive = member._members() if depth > 0 and hasattr(member, "_members") else ()
     below = sorted(
         (_report(one, whole, depth - 1) for one in alive), key=lambda report: -report.nbytes

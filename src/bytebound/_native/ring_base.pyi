@@ -2,7 +2,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from typing_extensions import disjoint_base
 
-from bytebound._native.container import Audit, EvictingContainer
+from bytebound._native.container import Audit
+from bytebound._native.evicting import EvictingContainer
 
 _T = TypeVar("_T")
 

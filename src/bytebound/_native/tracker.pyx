@@ -7,10 +7,13 @@ cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport UINT32_MAX, int64_t, uint32_t, uint64_t
 
+from bytebound._native.budget cimport make_room
 from bytebound._native.core cimport (
     BB_DELETED,
     BB_LRU_CHARGE_MAX,
     BB_OK,
+    BB_OVER_BUDGET,
+    BB_TOO_LARGE,
     BB_UNLIMITED,
     bb_batch,
     bb_batch_init,
@@ -36,6 +39,7 @@ from bytebound._native.core cimport (
     bb_status,
     bb_status_text,
 )
+from bytebound._native.finding cimport MAX_RESTARTS
 from bytebound._native.lru_base cimport (
     bb_container_traverse_locked,
     bb_drop_taken,
@@ -91,36 +95,49 @@ cdef size_t times_added(SizeTracker self, uint32_t index) noexcept:
 cdef int64_t insert(SizeTracker self, PyObject *tracked, bb_found *found) except? -1:
     """Track an object that was measured; what its parts added to the total."""
     cdef PyObject *once = PyLong_FromSize_t(1)
-    cdef bb_batch batch
     cdef bb_refusal refusal
-    cdef bb_status status = BB_OK
+    cdef bb_status status
+    cdef int64_t charged = 0
+    try:
+        for _ in range(MAX_RESTARTS):
+            status = try_to_insert(self, tracked, once, found, &charged, &refusal)
+            if status == BB_OK:
+                return charged
+            if status != BB_OVER_BUDGET:
+                break
+            make_room(self, self.budget, &refusal, refusal.requested)
+        raise self.error_of(status, &refusal)
+    finally:
+        decref(once)
+
+
+cdef bb_status try_to_insert(
+    SizeTracker self, PyObject *tracked, PyObject *once, bb_found *found, int64_t *charged,
+    bb_refusal *refusal,
+) except? BB_TOO_LARGE:
+    cdef bb_batch batch
+    cdef bb_status status
     cdef uint64_t before
     cdef uint32_t index
-    cdef int64_t charged = 0
-    cdef bint fits
     bb_batch_init(&batch)
     bb_lock(&self.mutex)
     index = find(self, tracked)
     if index != 0:  # it was added while it was measured
-        decref(once)
         recount(self, index, times_added(self, index) + 1)
-        return 0
+        return BB_OK
     before = self.lru.payload
-    fits = found.nbytes <= BB_LRU_CHARGE_MAX - before
-    if fits:
-        status = bb_lru_insert_shared(
-            &self.lru, tracked, once, <uint64_t> <size_t> tracked, 0, found, &batch, &refusal
-        )
-        charged = <int64_t> (self.lru.payload - before)
-        if status == BB_OK:
-            incref(tracked)
-    bb_unlock(&self.mutex)
-    if fits and status == BB_OK:
-        return charged
-    decref(once)
-    if not fits:
+    if found.nbytes > BB_LRU_CHARGE_MAX - before:
+        bb_unlock(&self.mutex)
         raise OverflowError(f"the sizes add up to more than {BB_LRU_CHARGE_MAX} bytes")
-    raise MemoryError(bb_status_text(status).decode())
+    status = bb_lru_insert_shared(
+        &self.lru, tracked, once, <uint64_t> <size_t> tracked, 0, found, &batch, refusal
+    )
+    if status == BB_OK:
+        charged[0] = <int64_t> (self.lru.payload - before)
+        incref(tracked)
+        incref(once)
+    bb_unlock(&self.mutex)
+    return status
 
 
 cdef object release(SizeTracker self, PyObject *tracked):
@@ -152,8 +169,8 @@ cdef object release(SizeTracker self, PyObject *tracked):
 
 @cython.final
 @cython.no_gc_clear
-cdef class SizeTracker:
-    """SizeTracker(*, name=None)
+cdef class SizeTracker(BoundedContainer):
+    """SizeTracker(*, budget=None, name=None)
 --
 
     A running exact total over a changing set of objects, shared parts counted once.
@@ -163,8 +180,11 @@ cdef class SizeTracker:
 
     Parameters
     ----------
+    budget : Budget, optional
+        Charged with what is tracked and with the tracker's own tables. Others under it
+        make room; a tracker has nothing that it could give back itself.
     name : str, optional
-        What representations call it.
+        What representations and reports call it.
 
     Notes
     -----
@@ -201,14 +221,18 @@ cdef class SizeTracker:
     0
     """
 
-    def __cinit__(self, *others, name=None, **unknown):
+    def __cinit__(self, *others, budget=None, name=None, **unknown):
         if others or unknown:
-            raise TypeError("SizeTracker() takes no argument but name=")
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"name must be a str or None, not {type(name).__name__}")
-        bb_lru_init(&self.lru, bb_python_allocator(), BB_UNLIMITED, UINT32_MAX, False, NULL)
+            raise TypeError("SizeTracker() takes no arguments but budget= and name=")
+        self.own = &self.lru.budget
+        self.join_budget(budget, name)
+        bb_lru_init(
+            &self.lru, bb_python_allocator(), BB_UNLIMITED, UINT32_MAX, True,
+            &self.budget.core if budget is not None else NULL,
+        )
         bb_lru_share(&self.lru)
-        self.name = name
+        self.lru.yields_until = 0  # what is tracked does not leave for others
+        self.enlist()
 
     def add(self, obj, /):
         """Track an object.
@@ -228,6 +252,8 @@ cdef class SizeTracker:
         ------
         MemoryError, OverflowError
             If there is no memory for it, or the total would be above 2**62 - 1.
+        BudgetExceededError
+            If the budget has no room for it, whatever others give back.
         Exception
             Whatever a ``__sizeof__`` or a registered sizer raises. Nothing has changed.
 
@@ -311,6 +337,21 @@ cdef class SizeTracker:
     def overhead_nbytes(self):
         """int: Bytes of the tracker's own tables; not part of `nbytes`."""
         return self.lru.overhead
+
+    @property
+    def charged_nbytes(self):
+        """int: What a budget above is charged: `nbytes` and `overhead_nbytes`."""
+        return self.totals().total
+
+    @property
+    def peak_nbytes(self):
+        """int: The most `charged_nbytes` has been."""
+        return self.totals().peak
+
+    @property
+    def max_bytes(self):
+        """None: A tracker counts; a budget above it bounds."""
+        return None
 
     def audit(self):
         """Measure everything anew as one graph, and change nothing.
