@@ -176,6 +176,7 @@ def changing(steps: Any) -> None:
         cache: Any = Cache(2**20, charge_overhead=charge_overhead, **settings)
         walk = steps(cache)
         assert cache.overhead_nbytes == 0
+        BUDGETED.budget.report()  # lists its members, which it keeps
         begin()
         start(walk, cache)
         for _ in walk:

@@ -37,10 +37,12 @@ cdef class Budget(Member):
     cdef readonly Budget parent
     cdef uint64_t least  # min_bytes
     cdef dict members    # weak references by their ids
+    cdef tuple roster    # the same in a row, made when it is asked for; None once that changed
     cdef int depth
     cdef bint ranked     # at the root: some member has a priority or a min_bytes
 
     cdef int enlist(self, Member member) except -1
+    cdef tuple listed(self)
     cdef list alive(self)
     cdef int forbid_yielding(self) except -1
     cdef int reclaim_down_to(self, uint64_t target) except -1

@@ -3,7 +3,6 @@
 """One limit over several containers: who is charged, and who gives back when there is no room."""
 
 cimport cython
-from cpython.dict cimport PyDict_Values
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport UINT64_MAX
 
@@ -28,7 +27,7 @@ from operator import index as to_index
 from weakref import ref as weak_reference
 
 from bytebound._native.errors import BudgetExceededError
-from bytebound._native.report import report_on
+from bytebound._native.report import headlines, report_on
 from bytebound._native.units import parse_size
 
 
@@ -199,16 +198,33 @@ cdef class Budget(Member):
         cdef object reference = weak_reference(member)
         cdef Py_ssize_t count = len(self.members)
         if count >= 16 and count & (count - 1) == 0:  # now and then: amortised
-            for dead in PyDict_Values(self.members):
+            for dead in self.listed():
                 if referent(dead) is None:
                     self.members.pop(id(dead), None)
-        self.members[id(reference)] = reference
+        with cython.critical_section(self):
+            self.members[id(reference)] = reference
+            self.roster = None
         return 0
+
+    cdef tuple listed(self):
+        """The weak references of all members, alive or not."""
+        cdef tuple roster
+        with cython.critical_section(self):
+            if self.roster is None:
+                # Of a copy: another thread may strike out the dead meanwhile.
+                self.roster = tuple(self.members.copy().values())
+            roster = self.roster
+        return roster
 
     cdef list alive(self):
         """The members there are now, held."""
-        members = [referent(reference) for reference in PyDict_Values(self.members)]
-        return [member for member in members if member is not None]
+        cdef list members = []
+        cdef Member member
+        for reference in self.listed():
+            member = referent(reference)
+            if member is not None:
+                members.append(member)
+        return members
 
     def child(self, name=None, max_bytes=None, min_bytes=0, priority=0):
         """A budget below this one.
@@ -283,7 +299,7 @@ cdef class Budget(Member):
         cdef Nomination offered
         cdef Member member, offering, chosen = None
         cdef int64_t rank = 0
-        for reference in PyDict_Values(self.members):
+        for reference in self.listed():
             member = referent(reference)
             if member is None or (chosen is not None and member.rank > rank):
                 continue
@@ -587,10 +603,9 @@ cdef object budget_exceeded(Budget nearest, const bb_refusal *refusal):
     while nearest is not None:
         reports.append(report_on(nearest, 1))
         nearest = nearest.parent
-    levels = "; ".join([report.headline() for report in reports])
     return BudgetExceededError(
         f"budget{name} has no room for {refusal.requested} more bytes: "
-        f"{refusal.total} of max_bytes={refusal.limit} are in use ({levels})",
+        f"{refusal.total} of max_bytes={refusal.limit} are in use ({headlines(reports)})",
         refusal.requested,
         refusal.limit - min(refusal.limit, refusal.total),
         refusal.limit,

@@ -211,7 +211,10 @@ cdef class LRU(Table):
 
     def items(self):
         """A list of the pairs."""
-        return [(key, value) for key, value, _charge in reversed(self.triples())]
+        pairs = []
+        for key, value, _charge in reversed(self.triples()):
+            pairs.append((key, value))
+        return pairs
 
     def update(self, other=(), /, **pairs):
         """Put each pair of a mapping or of an iterable of pairs, then the keyword ones."""
@@ -267,7 +270,7 @@ cdef class LRU(Table):
     # ---- pickling ----
 
     def __reduce__(self):
-        pairs = [(key, value) for key, value, _charge in self.triples()]
+        pairs = self.items()[::-1]
         return type(self), (self.maxsize_given, self.callback), (pairs, attributes_of(self))
 
     def __setstate__(self, state):

@@ -343,10 +343,9 @@ cdef class TTLCache(Cache):
     # ---- pickling ----
 
     def __reduce__(self):
-        triples = [
-            (key, (<Link> link).value, (<Link> link).expires, size)
-            for key, link, size in self.triples()
-        ]
+        triples = []
+        for key, link, size in self.triples():
+            triples.append((key, (<Link> link).value, (<Link> link).expires, size))
         state = (self.maxsize_given, triples, attributes_of(self), self.clock, self.lifetime)
         return _new, (type(self),), state
 

@@ -603,10 +603,9 @@ charge_overhead=True, name=None, ttl=None, idle_ttl=None, ttl_jitter=0.0, timer=
             self.lru.charge_overhead, self.name, self.ttl, self.idle_ttl, self.ttl_jitter,
             self.timer,
         )
-        entries = [
-            (key, value, charge if given else None, ttl, idle)
-            for key, value, charge, given, ttl, idle in self.entries(&payload)
-        ]
+        entries = []
+        for key, value, charge, given, ttl, idle in self.entries(&payload):
+            entries.append((key, value, charge if given else None, ttl, idle))
         return _new, (type(self),), (settings, entries, self.__getstate__())
 
     def __setstate__(self, state):

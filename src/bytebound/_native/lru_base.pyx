@@ -461,10 +461,10 @@ cdef class LRUBase(LRUTimed):
 
     def _pairs(self):
         cdef uint64_t payload
-        return [
-            (key, value)
-            for key, value, _charge, _given, _ttl, _idle in self.entries(&payload)
-        ]
+        pairs = []
+        for key, value, _charge, _given, _ttl, _idle in self.entries(&payload):
+            pairs.append((key, value))
+        return pairs
 
     def __sizeof__(self):
         return object.__sizeof__(self) + self.lru.overhead

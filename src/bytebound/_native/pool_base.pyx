@@ -440,9 +440,11 @@ cdef class PoolBase(BoundedContainer):
         PoolExhaustedError, BudgetExceededError, MemoryError, ValueError
             As `alloc`. What was taken until then has gone back.
         """
-        cdef list wanted = [checked_size(size) for size in sizes]
+        cdef list wanted = []
         cdef list blocks = []
         cdef uint64_t before = self.read().budget.total
+        for size in sizes:
+            wanted.append(checked_size(size))
         try:
             for size in wanted:
                 blocks.append(new_block(self, size, 16, False))
@@ -648,9 +650,10 @@ cdef class PoolBase(BoundedContainer):
                 if ranges.numbers == NULL:
                     raise MemoryError
                 bb_pool_visit(&self.pool, add_range, &ranges)
-            return [
-                (ranges.numbers[2 * i], ranges.numbers[2 * i + 1]) for i in range(ranges.count)
-            ]
+            pairs = []
+            for i in range(ranges.count):
+                pairs.append((ranges.numbers[2 * i], ranges.numbers[2 * i + 1]))
+            return pairs
         finally:
             PyMem_Free(ranges.numbers)
 

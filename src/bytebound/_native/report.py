@@ -109,6 +109,11 @@ def report_on(member: "Any", depth: int = sys.maxsize) -> BudgetReport:
     return _report(member, member.nbytes, depth)
 
 
+def headlines(reports: list[BudgetReport]) -> str:
+    """Return the headlines of several reports in a line."""
+    return "; ".join([report.headline() for report in reports])
+
+
 def _report(member: "Any", whole: int, depth: int) -> BudgetReport:
     nbytes: int = getattr(member, "charged_nbytes", member.nbytes)
     alive = member._members() if depth > 0 and hasattr(member, "_members") else ()

@@ -290,15 +290,14 @@ cdef class RingSequence(RingBase):
         if Py_ReprEnter(self):
             return "[...]"
         try:
-            settings = "".join(
-                f", {name}={value!r}"
-                for name, value in (
-                    ("max_items", self.max_items),
-                    ("max_bytes", self.max_bytes),
-                    ("name", self.name),
-                )
-                if value is not None
-            )
+            settings = ""
+            for name, value in (
+                ("max_items", self.max_items),
+                ("max_bytes", self.max_bytes),
+                ("name", self.name),
+            ):
+                if value is not None:
+                    settings += f", {name}={value!r}"
             return f"{type(self).__name__}({self.listed(whole())!r}{settings})"
         finally:
             Py_ReprLeave(self)
