@@ -253,6 +253,12 @@ void bb_lru_init(bb_lru *self, bb_allocator allocator, uint64_t limit, uint32_t 
     bb_lru_set_columns(self, parent != NULL ? BB_LRU_USES : 0);
 }
 
+void bb_lru_take_pages(bb_lru *self, bb_allocator allocator, uint64_t page) {
+    self->allocator = allocator;
+    self->page = page;
+    bb_lru_set_columns(self, self->columns);
+}
+
 void bb_lru_close(bb_lru *self) {
     bb_lru_free_arrays(self);
     bb_budget_close(&self->budget);

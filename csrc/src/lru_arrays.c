@@ -6,7 +6,7 @@
 static void rebuild_slots(bb_lru *self, uint32_t slot_bits) {
     self->slot_bits = slot_bits;
     self->strayed = slot_bits + BB_LRU_HOME_BITS > 32; /* no room in the tag */
-    memset(self->slots, 0, (size_t)slot_bytes(slot_bits));
+    memset(self->slots, 0, (size_t)slot_size(slot_bits));
     for (uint32_t index = 1; index <= self->used; index++) {
         if (in_use(self, index)) {
             slot_insert(self, self->entries[index].hash, index);
@@ -30,7 +30,8 @@ void bb_lru_set_columns(bb_lru *self, uint32_t columns) {
 }
 
 uint64_t bb_lru_overhead_for(const bb_lru *self, uint32_t count) {
-    return count == 0 ? 0 : index_bytes(self, count) + slot_bytes(bb_lru_slot_bits_for(count));
+    return count == 0 ? 0
+                      : index_bytes(self, count) + slot_bytes(self, bb_lru_slot_bits_for(count));
 }
 
 /* What the arrays would take after compacting to `count`, never more than now. */
@@ -41,7 +42,7 @@ static uint64_t compacted_bytes(const bb_lru *self, uint32_t count) {
     const uint32_t bits = bb_lru_slot_bits_for(count);
     const uint32_t capacity = count < self->capacity ? count : self->capacity;
     return index_bytes(self, capacity) +
-           slot_bytes(bits < self->slot_bits ? bits : self->slot_bits);
+           slot_bytes(self, bits < self->slot_bits ? bits : self->slot_bits);
 }
 
 uint64_t bb_lru_least_bytes(const bb_lru *self, uint32_t count) {
@@ -113,7 +114,7 @@ static bool resize_columns(bb_lru *self, uint32_t capacity) {
 
 static bool resize_slots(bb_lru *self, uint32_t slot_bits) {
     void *slots = self->slots;
-    bool done = resize_array(self, &slots, slot_bytes(self->slot_bits), slot_bytes(slot_bits));
+    bool done = resize_array(self, &slots, slot_size(self->slot_bits), slot_size(slot_bits));
     self->slots = slots;
     return done;
 }
@@ -263,7 +264,7 @@ bb_status bb_lru_charge_and_grow(bb_lru *self, uint64_t release, uint64_t charge
             return BB_TOO_MANY;
         }
         const uint64_t growth = charged_overhead(
-            self, index_bytes(self, capacity) + slot_bytes(slot_bits) - array_bytes(self));
+            self, index_bytes(self, capacity) + slot_bytes(self, slot_bits) - array_bytes(self));
         status = bb_budget_exchange(&self->budget, release, charge + growth, refusal);
         if (status == BB_OK) {
             if (!bb_lru_grow(self, capacity, slot_bits)) {

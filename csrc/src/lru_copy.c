@@ -4,7 +4,7 @@
  * structure, with slots as empty as the budget allows. */
 static bb_status reserve(bb_lru *self, uint32_t count, uint64_t charge, bb_refusal *refusal) {
     for (uint32_t slot_bits = bb_lru_slot_bits_for(count);; slot_bits--) {
-        const uint64_t bytes = index_bytes(self, count) + slot_bytes(slot_bits);
+        const uint64_t bytes = index_bytes(self, count) + slot_bytes(self, slot_bits);
         const uint64_t all = charge + charged_overhead(self, bytes);
         const bb_status status = bb_budget_exchange(&self->budget, 0, all, refusal);
         if (status == BB_OK) {

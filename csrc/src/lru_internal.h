@@ -17,20 +17,33 @@ static inline uint32_t needed_load(uint32_t slot_bits) {
     return slot_bits == 0 ? 0 : (uint32_t)(((uint64_t)7 << slot_bits) >> 3);
 }
 
+/* What a block of the allocator takes. */
+static inline uint64_t taken(const bb_lru *self, uint64_t bytes) {
+    return self->page == 0 ? bytes : (bytes + self->page - 1) & ~(self->page - 1);
+}
+
 /* All that a structure takes for its indices. */
 static inline uint64_t index_bytes(const bb_lru *self, uint32_t capacity) {
     const uint32_t columns = self->columns;
-    const size_t each = sizeof(bb_lru_entry) + sizeof(bb_lru_link) +
-                        (columns & BB_LRU_PARTS ? sizeof(bb_parts_list) : 0) +
-                        (columns & BB_LRU_TIMERS ? sizeof(bb_timer) : 0) +
-                        (columns & BB_LRU_IDLES ? sizeof(bb_lru_idle) : 0) +
-                        (columns & BB_LRU_USES ? sizeof(uint64_t) : 0);
-    const size_t once = columns & BB_LRU_TIMERS ? sizeof(bb_lru_expiry) : 0;
-    return capacity == 0 ? 0 : ((uint64_t)capacity + 1) * each + once;
+    const uint64_t count = (uint64_t)capacity + 1;
+    if (capacity == 0) {
+        return 0;
+    }
+    return taken(self, count * sizeof(bb_lru_entry)) + taken(self, count * sizeof(bb_lru_link)) +
+           (columns & BB_LRU_PARTS ? taken(self, count * sizeof(bb_parts_list)) : 0) +
+           (columns & BB_LRU_TIMERS ? taken(self, count * sizeof(bb_timer)) : 0) +
+           (columns & BB_LRU_TIMERS ? taken(self, sizeof(bb_lru_expiry)) : 0) +
+           (columns & BB_LRU_IDLES ? taken(self, count * sizeof(bb_lru_idle)) : 0) +
+           (columns & BB_LRU_USES ? taken(self, count * sizeof(uint64_t)) : 0);
 }
 
-static inline uint64_t slot_bytes(uint32_t slot_bits) {
+/* What the array of slots is asked for with, and what it takes. */
+static inline uint64_t slot_size(uint32_t slot_bits) {
     return slot_bits == 0 ? 0 : sizeof(uint32_t) << slot_bits;
+}
+
+static inline uint64_t slot_bytes(const bb_lru *self, uint32_t slot_bits) {
+    return taken(self, slot_size(slot_bits));
 }
 
 static inline uint32_t home_slot(const bb_lru *self, uint64_t hash) {
@@ -43,7 +56,7 @@ static inline bool in_use(const bb_lru *self, uint32_t index) {
 
 /* What the arrays take. */
 static inline uint64_t array_bytes(const bb_lru *self) {
-    return index_bytes(self, self->capacity) + slot_bytes(self->slot_bits);
+    return index_bytes(self, self->capacity) + slot_bytes(self, self->slot_bits);
 }
 
 /* All memory that the structure has now. During a planned operation, lists that

@@ -1,8 +1,9 @@
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS, madvise */
+#define _GNU_SOURCE /* MAP_ANONYMOUS, madvise, mremap */
 
 #include "bytebound/pages.h"
 
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -76,4 +77,19 @@ static void *system_map(void *context, size_t size, size_t alignment) {
     return pages;
 }
 
-const bb_page_source bb_system_pages = {system_map, system_unmap, NULL};
+static void *system_remap(void *context, void *pages, size_t old_size, size_t new_size) {
+#ifdef MREMAP_MAYMOVE
+    (void)context;
+    void *moved = mremap(pages, old_size, new_size, MREMAP_MAYMOVE);
+    return moved == MAP_FAILED ? NULL : moved;
+#else
+    void *moved = system_map(context, new_size, bb_page_size());
+    if (moved != NULL) {
+        memcpy(moved, pages, old_size);
+        system_unmap(context, pages, old_size);
+    }
+    return moved;
+#endif
+}
+
+const bb_page_source bb_system_pages = {system_map, system_unmap, system_remap, NULL};

@@ -74,15 +74,22 @@ static bb_status take_small(bb_pool *self, uint32_t size_class, bb_slab **slab, 
     return BB_OK;
 }
 
+/* A block, the rooms, the table and a page of descriptions. */
+static uint64_t least_bytes(const bb_pool *self, uint32_t size_class) {
+    return pages_up(self, bb_class_size(size_class)) + rooms_bytes(self) + 2 * self->page;
+}
+
+uint64_t bb_pool_least_bytes(const bb_pool *self, uint64_t size) {
+    return least_bytes(self, bb_size_class(size));
+}
+
 /* A request that is doomed is refused before anything moves to make room for it. */
 static bb_status prepare(bb_pool *self, uint32_t size_class, bb_refusal *refusal) {
     if (self->rooms != NULL && self->rooms[size_class] != NULL) {
         return BB_OK;
     }
-    uint64_t need = pages_up(self, bb_class_size(size_class));
-    if (self->rooms == NULL) {
-        need += rooms_bytes(self) + 2 * self->page; /* the table, a page of descriptions */
-    }
+    const uint64_t need = self->rooms == NULL ? least_bytes(self, size_class)
+                                              : pages_up(self, bb_class_size(size_class));
     bb_status status = bb_pool_admits(self, need, refusal);
     if (status == BB_OK && self->rooms == NULL) {
         status = bb_pool_make_rooms(self, refusal);

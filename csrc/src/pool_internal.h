@@ -35,6 +35,7 @@ struct bb_slab {
     uint32_t carved; /* small: blocks that were ever in use or freed */
     uint16_t live;   /* span: a bit for each block in use */
     uint16_t ready;  /* span: for each other block whose pages are charged */
+    bool stuck;      /* small: a block could not be moved out of it */
 };
 
 /* A page of slabs' descriptions. */

@@ -4,6 +4,8 @@
 #ifndef BYTEBOUND_TEST_PAGE_LEDGER_H
 #define BYTEBOUND_TEST_PAGE_LEDGER_H
 
+#include <string.h>
+
 #include "bytebound/pages.h"
 #include "check.h"
 
@@ -31,8 +33,20 @@ static inline void page_ledger_unmap(void *context, void *pages, size_t size) {
     bb_unmap_pages(&bb_system_pages, pages, size);
 }
 
+/* Always moves, so that a stale pointer is found. */
+static inline void *page_ledger_remap(void *context, void *pages, size_t old_size,
+                                      size_t new_size) {
+    CHECK(new_size > old_size && old_size % bb_page_size() == 0);
+    char *moved = page_ledger_map(context, new_size, bb_page_size());
+    if (moved != NULL) {
+        memcpy(moved, pages, old_size);
+        page_ledger_unmap(context, pages, old_size);
+    }
+    return moved;
+}
+
 static inline bb_page_source page_ledger_source(page_ledger *self) {
-    return (bb_page_source){page_ledger_map, page_ledger_unmap, self};
+    return (bb_page_source){page_ledger_map, page_ledger_unmap, page_ledger_remap, self};
 }
 
 #endif

@@ -154,6 +154,7 @@ typedef struct bb_lru {
     uint64_t payload;
     uint64_t overhead;
     uint64_t least_overhead; /* the arrays of a single entry */
+    uint64_t page;           /* the allocator takes whole pages of this size; 0: any size */
     uint64_t quiet;          /* changes of `version` that do not concern cursors */
     bb_lru_cursor *settled;  /* those that have kept their order */
     bb_pins pins;            /* of keys */
@@ -186,6 +187,10 @@ void bb_lru_init(bb_lru *self, bb_allocator allocator, uint64_t limit, uint32_t 
 
 /* Lets entries be made of parts. Called before the first entry. */
 void bb_lru_share(bb_lru *self);
+
+/* Lets the memory come from an allocator that takes whole pages (page_heap.h), and counts it by
+ * the page. Called before the first entry. */
+void bb_lru_take_pages(bb_lru *self, bb_allocator allocator, uint64_t page);
 
 /* Frees the native memory and gives every charge back. Must hold no entry. */
 void bb_lru_close(bb_lru *self);

@@ -7,6 +7,8 @@
  * the n-th mapping.
  *
  *     map      zeroed pages of address space; they take memory when first written
+ *     remap    a larger mapping with the old contents, which are never there twice where the
+ *              system can move them (Linux)
  *     discard  the memory goes back, the address space stays and reads as zeros
  *     unmap    both go back
  *
@@ -27,6 +29,7 @@
 typedef struct bb_page_source {
     void *(*map)(void *context, size_t size, size_t alignment);
     void (*unmap)(void *context, void *pages, size_t size);
+    void *(*remap)(void *context, void *pages, size_t old_size, size_t new_size);
     void *context;
 } bb_page_source;
 
@@ -50,6 +53,13 @@ static inline void *bb_map_pages(const bb_page_source *self, size_t size, size_t
 /* Takes any whole pages of a mapping. Does not fail. */
 static inline void bb_unmap_pages(const bb_page_source *self, void *pages, size_t size) {
     self->unmap(self->context, pages, size);
+}
+
+/* Grows a whole mapping, to `new_size` bytes in whole pages. NULL, and the mapping as it was, if
+ * there is no such memory. */
+static inline void *bb_remap_pages(const bb_page_source *self, void *pages, size_t old_size,
+                                   size_t new_size) {
+    return self->remap(self->context, pages, old_size, new_size);
 }
 
 /* False if the pages keep their memory and contents, because they are locked into it. */

@@ -179,6 +179,23 @@ bb_allocator bb_pool_allocator(bb_pool *self);
 /* Looks at the guards of a block in use. Debug mode only. */
 bb_damage bb_pool_inspect(bb_pool *self, const void *block);
 
+/* ---- making pages idle ----
+ *
+ * A slab whose blocks are mostly freed keeps its pages from every other class. Whoever can move its
+ * blocks may have it emptied. */
+
+/* Copies a block to `to`, of the same class, and lets whoever uses it know. Returns the size it
+ * was asked for with, or 0 if it has to stay where it is. Must not call the pool. */
+typedef uint64_t bb_pool_mover(void *context, void *block, void *to);
+
+/* Moves the blocks of one slab of small ones into freed blocks of its class: of the slab with the
+ * fewest bytes in use, and of none if no slab can be emptied so. Returns the bytes of pages that
+ * are idle now, 0 if none. O(slabs), and at most 64 KiB are copied. Does nothing in debug mode. */
+uint64_t bb_pool_evacuate(bb_pool *self, bb_pool_mover *move, void *context);
+
+/* What is charged for a block of `size`, at most BB_BLOCK_MAX, that is alone in a pool. */
+uint64_t bb_pool_least_bytes(const bb_pool *self, uint64_t size);
+
 /* ---- the whole ---- */
 
 /* Gives idle pages back, until at most `target` bytes are charged or none is left. Returns
