@@ -15,6 +15,9 @@ void bb_bytes_cache_init(bb_bytes_cache *self, bb_lru *table, bb_page_source pag
 
 void bb_bytes_cache_close(bb_bytes_cache *self) {
     bb_lru *table = self->table;
+    if (table == NULL) {
+        return;
+    }
     for (uint32_t index = bb_lru_oldest(table); index != 0; index = bb_lru_newer(table, index)) {
         bb_bytes_cache_drop(self, bb_bytes_cache_at(self, index));
     }
@@ -28,9 +31,12 @@ uint32_t bb_bytes_cache_find(const bb_bytes_cache *self, const bb_bytes_pair *pa
     bb_lru_probe probe;
     uint32_t index = bb_lru_first(self->table, pair->hash, &probe);
     while (index != 0) {
-        const bb_record *record = bb_bytes_cache_at(self, index);
+        const bb_bytes_record *record = bb_bytes_cache_at(self, index);
+        /* What follows a find: fetched while the record is. */
+        __builtin_prefetch(&self->table->links[index], 1);
+        __builtin_prefetch((const char *)record + 64);
         if (self->table->entries[index].hash == pair->hash && record->key_size == pair->key_size &&
-            memcmp(bb_record_key(record), pair->key, (size_t)pair->key_size) == 0) {
+            memcmp(record->key, pair->key, (size_t)pair->key_size) == 0) {
             return index;
         }
         index = bb_lru_next(self->table, &probe);
@@ -38,30 +44,29 @@ uint32_t bb_bytes_cache_find(const bb_bytes_cache *self, const bb_bytes_pair *pa
     return 0;
 }
 
-uint32_t bb_bytes_cache_index_of(const bb_bytes_cache *self, const bb_record *record) {
-    return bb_lru_index_of(self->table, record,
-                           self->hash(bb_record_key(record), record->key_size));
+uint32_t bb_bytes_cache_index_of(const bb_bytes_cache *self, const bb_bytes_record *record) {
+    return bb_lru_index_of(self->table, record, self->hash(record->key, record->key_size));
 }
 
 /* ---- holding ---- */
 
-void bb_bytes_cache_hold(bb_bytes_cache *self, bb_record *record) {
-    if ((record->holds & ~BB_RECORD_OWNED) == 0) {
+void bb_bytes_cache_hold(bb_bytes_cache *self, bb_bytes_record *record) {
+    if ((record->holds & ~BB_BYTES_RECORD_OWNED) == 0) {
         self->held += record_bytes(record);
         self->held_count++;
     }
     record->holds++;
 }
 
-static void free_if_unused(bb_bytes_cache *self, bb_record *record) {
+static void free_if_unused(bb_bytes_cache *self, bb_bytes_record *record) {
     if (record->holds == 0) {
         bb_pool_free(&self->pool, record, record_size(record));
     }
 }
 
-void bb_bytes_cache_release(bb_bytes_cache *self, bb_record *record) {
+void bb_bytes_cache_release(bb_bytes_cache *self, bb_bytes_record *record) {
     record->holds--;
-    if ((record->holds & ~BB_RECORD_OWNED) == 0) {
+    if ((record->holds & ~BB_BYTES_RECORD_OWNED) == 0) {
         self->held -= record_bytes(record);
         self->held_count--;
         free_if_unused(self, record);
@@ -69,23 +74,23 @@ void bb_bytes_cache_release(bb_bytes_cache *self, bb_record *record) {
 }
 
 void bb_bytes_cache_drop(bb_bytes_cache *self, void *record) {
-    bb_record *left = record;
-    left->holds &= ~BB_RECORD_OWNED;
+    bb_bytes_record *left = record;
+    left->holds &= ~BB_BYTES_RECORD_OWNED;
     free_if_unused(self, left);
 }
 
 /* ---- changing ---- */
 
 static uint64_t size_of(const bb_bytes_pair *pair) {
-    return sizeof(bb_record) + pair->key_size + pair->value_size;
+    return sizeof(bb_bytes_record) + pair->key_size + pair->value_size;
 }
 
-static void fill(bb_record *record, const bb_bytes_pair *pair) {
-    record->holds = BB_RECORD_OWNED;
+static void fill(bb_bytes_record *record, const bb_bytes_pair *pair) {
+    record->holds = BB_BYTES_RECORD_OWNED;
     record->key_size = (uint32_t)pair->key_size;
     record->value_size = pair->value_size;
-    memcpy(record->value, pair->value, (size_t)pair->value_size);
-    memcpy(record->value + pair->value_size, pair->key, (size_t)pair->key_size);
+    memcpy(record->key, pair->key, (size_t)pair->key_size);
+    memcpy(record->key + pair->key_size, pair->value, (size_t)pair->value_size);
 }
 
 uint64_t bb_bytes_cache_least_bytes(const bb_bytes_cache *self, const bb_bytes_pair *pair) {
@@ -94,13 +99,13 @@ uint64_t bb_bytes_cache_least_bytes(const bb_bytes_cache *self, const bb_bytes_p
 
 bool bb_bytes_cache_could_fit(const bb_bytes_cache *self, const bb_bytes_pair *pair) {
     return pair->key_size <= BB_KEY_SIZE_MAX &&
-           pair->value_size <= BB_BLOCK_MAX - sizeof(bb_record) - BB_KEY_SIZE_MAX &&
+           pair->value_size <= BB_BLOCK_MAX - sizeof(bb_bytes_record) - BB_KEY_SIZE_MAX &&
            bb_bytes_cache_least_bytes(self, pair) <= self->table->budget.limit;
 }
 
 /* What is to be done about a refusal: BB_OK if the request may be granted now. */
-static bb_status answer(bb_bytes_cache *self, const bb_refusal *refusal, const bb_record *keep,
-                        bb_batch *batch) {
+static bb_status answer(bb_bytes_cache *self, const bb_refusal *refusal,
+                        const bb_bytes_record *keep, bb_batch *batch) {
     const bb_lru *table = self->table;
     if (refusal->level == &table->budget) {
         return bb_bytes_cache_make_room(self, keep, BB_SIZE, batch);
@@ -113,8 +118,9 @@ static bb_status answer(bb_bytes_cache *self, const bb_refusal *refusal, const b
 }
 
 /* Takes a block for a record and fills it, letting the oldest entries other than `keep` leave. */
-static bb_status make_record(bb_bytes_cache *self, const bb_bytes_pair *pair, const bb_record *keep,
-                             bb_record **record, bb_batch *batch, bb_refusal *refusal) {
+static bb_status make_record(bb_bytes_cache *self, const bb_bytes_pair *pair,
+                             const bb_bytes_record *keep, bb_bytes_record **record, bb_batch *batch,
+                             bb_refusal *refusal) {
     void *block;
     bb_status status;
     do {
@@ -151,7 +157,7 @@ static void hand_over(bb_bytes_cache *self, bb_batch *from, bb_batch *batch) {
 
 static bb_status insert(bb_bytes_cache *self, const bb_bytes_pair *pair, bb_batch *batch,
                         bb_refusal *refusal) {
-    bb_record *record;
+    bb_bytes_record *record;
     bb_batch left;
     bb_status status = make_record(self, pair, NULL, &record, batch, refusal);
     if (status != BB_OK) {
@@ -176,11 +182,11 @@ static bb_status insert(bb_bytes_cache *self, const bb_bytes_pair *pair, bb_batc
 }
 
 /* Writes over a record that nobody reads and nobody is to be told of, if its block serves. */
-static bool write_over(bb_bytes_cache *self, bb_record *record, const bb_bytes_pair *pair) {
+static bool write_over(bb_bytes_cache *self, bb_bytes_record *record, const bb_bytes_pair *pair) {
     const uint64_t old_size = record_size(record), new_size = size_of(pair);
     void *block = record;
     bb_refusal refusal;
-    if (self->hands_out || record->holds != BB_RECORD_OWNED ||
+    if (self->hands_out || record->holds != BB_BYTES_RECORD_OWNED ||
         bb_size_class(old_size) != bb_size_class(new_size)) {
         return false;
     }
@@ -195,7 +201,7 @@ static bool write_over(bb_bytes_cache *self, bb_record *record, const bb_bytes_p
 static bb_status put_instead(bb_bytes_cache *self, uint32_t index, const bb_bytes_pair *pair,
                              bb_batch *batch, bb_refusal *refusal) {
     bb_removed removed;
-    bb_lru_remove(self->table, index, BB_REPLACED, &removed);
+    bb_lru_remove(self->table, index, BB_SIZE, &removed);
     if (self->hands_out) {
         batch->items[batch->count++] = removed;
         return BB_FULL;
@@ -207,8 +213,8 @@ static bb_status put_instead(bb_bytes_cache *self, uint32_t index, const bb_byte
 static bb_status replace(bb_bytes_cache *self, uint32_t index, const bb_bytes_pair *pair,
                          bb_batch *batch, bb_refusal *refusal) {
     bb_lru *table = self->table;
-    bb_record *old = bb_bytes_cache_at(self, index);
-    bb_record *record;
+    bb_bytes_record *old = bb_bytes_cache_at(self, index);
+    bb_bytes_record *record;
     bb_batch left;
     void *value;
     if (write_over(self, old, pair)) {
@@ -251,5 +257,5 @@ bb_status bb_bytes_cache_put(bb_bytes_cache *self, uint32_t index, const bb_byte
 /* ---- totals ---- */
 
 uint64_t bb_bytes_cache_payload(const bb_bytes_cache *self) {
-    return self->pool.requested - self->pool.blocks * sizeof(bb_record);
+    return self->pool.requested - self->pool.blocks * sizeof(bb_bytes_record);
 }

@@ -7,10 +7,10 @@
 
 static uint64_t move_record(void *context, void *block, void *to) {
     bb_bytes_cache *self = context;
-    const bb_record *record = block;
+    const bb_bytes_record *record = block;
     const uint64_t size = record_size(record);
     const uint32_t index =
-        record->holds == BB_RECORD_OWNED ? bb_bytes_cache_index_of(self, record) : 0;
+        record->holds == BB_BYTES_RECORD_OWNED ? bb_bytes_cache_index_of(self, record) : 0;
     if (index == 0) {
         return 0;
     }
@@ -59,8 +59,8 @@ uint64_t bb_bytes_cache_give_back(bb_bytes_cache *self) {
 
 /* Takes an entry out: one that has expired, if it is known, rather than `index`. False if it is in
  * the batch now. */
-static bool leave(bb_bytes_cache *self, uint32_t index, const bb_record *keep, bb_reason reason,
-                  bb_batch *batch) {
+static bool leave(bb_bytes_cache *self, uint32_t index, const bb_bytes_record *keep,
+                  bb_reason reason, bb_batch *batch) {
     bb_removed removed;
     const bb_lru_expiry *expiry = self->table->expiry;
     const uint32_t due = expiry != NULL ? bb_wheel_due(&expiry->wheel) : 0;
@@ -77,8 +77,8 @@ static bool leave(bb_bytes_cache *self, uint32_t index, const bb_record *keep, b
     return true;
 }
 
-bb_status bb_bytes_cache_make_room(bb_bytes_cache *self, const bb_record *keep, bb_reason reason,
-                                   bb_batch *batch) {
+bb_status bb_bytes_cache_make_room(bb_bytes_cache *self, const bb_bytes_record *keep,
+                                   bb_reason reason, bb_batch *batch) {
     if (bb_bytes_cache_compact(self)) {
         return BB_OK;
     }

@@ -2,14 +2,14 @@
 
 static const char *record_defect(const bb_bytes_cache *self, uint32_t index) {
     const bb_lru_entry *entry = &self->table->entries[index];
-    const bb_record *record = entry->value;
+    const bb_bytes_record *record = entry->value;
     if (entry->key != record) {
         return "an entry's key is not its record";
     }
-    if ((record->holds & BB_RECORD_OWNED) == 0) {
+    if ((record->holds & BB_BYTES_RECORD_OWNED) == 0) {
         return "a record in the table does not know of it";
     }
-    if (self->hash(bb_record_key(record), record->key_size) != entry->hash) {
+    if (self->hash(record->key, record->key_size) != entry->hash) {
         return "an entry has not the hash of its record's key";
     }
     if (bb_lru_charge(entry) != 0) {
@@ -23,12 +23,12 @@ static const char *records_defect(const bb_bytes_cache *self) {
     const bb_lru *table = self->table;
     for (uint32_t index = bb_lru_oldest(table); index != 0; index = bb_lru_newer(table, index)) {
         const char *reason = record_defect(self, index);
-        const bb_record *record = bb_bytes_cache_at(self, index);
+        const bb_bytes_record *record = bb_bytes_cache_at(self, index);
         if (reason != NULL) {
             return reason;
         }
-        held_count += record->holds != BB_RECORD_OWNED;
-        held += record->holds != BB_RECORD_OWNED ? record_bytes(record) : 0;
+        held_count += record->holds != BB_BYTES_RECORD_OWNED;
+        held += record->holds != BB_BYTES_RECORD_OWNED ? record_bytes(record) : 0;
     }
     if (held > self->held || held_count > self->held_count) {
         return "a record is held that is not counted";
@@ -47,6 +47,9 @@ static bool table_is_valid(const bb_bytes_cache *self, const char **reason) {
         return false;
     }
     table.budget.total -= self->pool.budget.total;
+    if (table.budget.parent == NULL) {
+        table.budget.root = &table.budget;
+    }
     return bb_lru_validate(&table, reason);
 }
 

@@ -3,6 +3,7 @@
 from bytebound._native.array_ring import ArrayRing, ArrayRingStats
 from bytebound._native.budget import Budget, Reservation
 from bytebound._native.byte_ring import ByteRing, ByteRingStats
+from bytebound._native.bytes_cache import BytesCache
 from bytebound._native.container import Audit
 from bytebound._native.errors import (
     BudgetExceededError,
@@ -38,6 +39,7 @@ __all__ = [
     "BudgetReport",
     "ByteRing",
     "ByteRingStats",
+    "BytesCache",
     "CacheStats",
     "ClassStats",
     "EntryTooLargeError",

@@ -19,7 +19,7 @@ typedef struct model_entry {
 } model_entry;
 
 typedef struct model_view {
-    bb_record *record;
+    bb_bytes_record *record;
     model_entry entry;
 } model_view;
 
@@ -50,12 +50,14 @@ static inline uint64_t model_key(uint32_t number, char key[64]) {
     return sizeof(number) + number % 29;
 }
 
+/* `parent_limit` 0: no budget above. */
 static inline void bytes_pair_open(bytes_pair *self, uint64_t limit, uint32_t max_count,
                                    uint64_t parent_limit, bool hands_out) {
     memset(self, 0, sizeof(*self));
     self->ledger.fail_in = -1;
     bb_budget_init(&self->parent, parent_limit, NULL, true);
-    bb_lru_init(&self->table, bb_system_allocator, limit, max_count, true, &self->parent);
+    bb_lru_init(&self->table, bb_system_allocator, limit, max_count, true,
+                parent_limit != 0 ? &self->parent : NULL);
     bb_bytes_cache_init(&self->cache, &self->table, page_ledger_source(&self->ledger), model_hash);
     self->cache.hands_out = hands_out;
 }
@@ -73,14 +75,13 @@ static inline void model_remove(bytes_pair *self, uint32_t at) {
     memmove(&self->entries[at], &self->entries[at + 1], (self->count - at) * sizeof(model_entry));
 }
 
-static inline void check_record(const bb_record *record, const model_entry *entry) {
+static inline void check_record(const bb_bytes_record *record, const model_entry *entry) {
     char key[64];
     const uint64_t key_size = model_key(entry->key, key);
     CHECK(record->key_size == key_size && record->value_size == entry->size);
-    CHECK(memcmp(bb_record_key(record), key, key_size) == 0);
-    CHECK((uintptr_t)record->value % 16 == 0);
+    CHECK(memcmp(record->key, key, key_size) == 0);
     for (uint32_t i = 0; i < entry->size; i += i < 64 ? 1 : 37) {
-        CHECK((unsigned char)record->value[i] == entry->fill);
+        CHECK((unsigned char)bb_bytes_record_value(record)[i] == entry->fill);
     }
 }
 
@@ -123,7 +124,7 @@ static inline void check_bytes(bytes_pair *self) {
     const bb_budget_totals own = bb_budget_read(&self->table.budget);
     CHECK(own.total <= own.limit);
     CHECK(own.total <= self->ledger.bytes);
-    CHECK(bb_budget_read(&self->parent).total == own.total);
+    CHECK(bb_budget_read(&self->parent).total == (self->parent.limit != 0 ? own.total : 0));
 }
 
 static inline void drop_all(bytes_pair *self, bb_batch *batch) {
@@ -224,9 +225,9 @@ static inline void trim_bytes(bytes_pair *self, uint64_t target) {
 static inline uint64_t reclaim_bytes(bytes_pair *self, uint64_t need, uint64_t until) {
     bb_batch batch;
     bb_batch_init(&batch);
-    const uint64_t before = self->parent.total;
+    const uint64_t before = self->table.budget.total;
     const uint64_t freed = bb_bytes_cache_reclaim(&self->cache, need, until, UINT64_MAX, &batch);
-    CHECK(before - self->parent.total == freed);
+    CHECK(before - self->table.budget.total == freed);
     drop_all(self, &batch);
     model_evict(self, UINT32_MAX);
     return freed;

@@ -10,8 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     const uint64_t limit = 30000 + 4096u * data[0];
     bytes_pair_open(&self, data[1] & 1 ? limit : BB_UNLIMITED,
-                    data[1] & 2 ? data[2] + 1u : UINT32_MAX, data[1] & 4 ? limit : BB_UNLIMITED,
-                    data[1] & 8);
+                    data[1] & 2 ? data[2] + 1u : UINT32_MAX, data[1] & 4 ? limit : 0, data[1] & 8);
     for (size_t at = 4; at + 4 <= size; at += 4) {
         const uint32_t key = data[at + 1] * (1u + (data[at] >> 7));
         const uint32_t wanted = (data[at + 2] + 1u) << (data[at + 3] & 7);

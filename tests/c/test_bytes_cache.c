@@ -47,8 +47,8 @@ static void random_operation(void) {
 static void follows_the_model_under_every_kind_of_bound(void) {
     const uint64_t limits[] = {20000, 60000, 300000, 2000000, BB_UNLIMITED};
     for (int kind = 0; kind < 100; kind++) {
-        bytes_pair_open(&self, limits[kind % 5], kind & 1 ? 40 : UINT32_MAX, limits[kind / 20],
-                        kind & 2);
+        bytes_pair_open(&self, limits[kind % 5], kind & 1 ? 40 : UINT32_MAX,
+                        kind < 80 ? limits[kind / 20] : 0, kind & 2);
         for (int step = 0; step < 300; step++) {
             random_operation();
             check_bytes(&self);
@@ -60,8 +60,7 @@ static void follows_the_model_under_every_kind_of_bound(void) {
 static void nothing_is_lost_when_the_nth_mapping_fails(void) {
     for (int64_t n = 0; n < 60; n++) {
         for (int hands_out = 0; hands_out <= 1; hands_out++) {
-            bytes_pair_open(&self, n & 1 ? BB_UNLIMITED : 200000, UINT32_MAX, BB_UNLIMITED,
-                            hands_out);
+            bytes_pair_open(&self, n & 1 ? BB_UNLIMITED : 200000, UINT32_MAX, 0, hands_out);
             self.ledger.fail_in = n;
             for (uint32_t key = 0; key < 300; key++) {
                 const uint32_t size = random_size();
@@ -80,12 +79,12 @@ static void nothing_is_lost_when_the_nth_mapping_fails(void) {
 
 static void what_fits_alone_fits_to_the_byte(void) {
     for (uint32_t size = 1; size < MODEL_MOST; size = size * 3 + 1) {
-        bytes_pair_open(&self, BB_UNLIMITED, UINT32_MAX, BB_UNLIMITED, false);
+        bytes_pair_open(&self, BB_UNLIMITED, UINT32_MAX, 0, false);
         CHECK(put_bytes(&self, 1, size) == BB_OK);
         const uint64_t least = self.table.budget.total;
         bytes_pair_close(&self);
         for (int short_of = 0; short_of <= 1; short_of++) {
-            bytes_pair_open(&self, least - (uint64_t)short_of, UINT32_MAX, BB_UNLIMITED, false);
+            bytes_pair_open(&self, least - (uint64_t)short_of, UINT32_MAX, 0, false);
             for (uint32_t key = 2; key < 40; key++) {
                 (void)put_bytes(&self, key, size / 7 + key);
             }
@@ -99,7 +98,7 @@ static void what_fits_alone_fits_to_the_byte(void) {
 }
 
 static void what_is_viewed_stays_and_leaves_room_for_nothing_else(void) {
-    bytes_pair_open(&self, 120000, UINT32_MAX, BB_UNLIMITED, false);
+    bytes_pair_open(&self, 120000, UINT32_MAX, 0, false);
     CHECK(put_bytes(&self, 1, 35000) == BB_OK && put_bytes(&self, 2, 35000) == BB_OK);
     view_bytes(&self, 0, 1);
     view_bytes(&self, 1, 2);
@@ -117,7 +116,7 @@ static void what_is_viewed_stays_and_leaves_room_for_nothing_else(void) {
 
 static void what_is_viewed_is_neither_moved_nor_written_over(void) {
     for (uint32_t round = 0; round < 10; round++) {
-        bytes_pair_open(&self, 600000, UINT32_MAX, BB_UNLIMITED, round & 1);
+        bytes_pair_open(&self, 600000, UINT32_MAX, 0, round & 1);
         for (uint32_t key = 0; key < 400; key++) {
             CHECK(put_bytes(&self, key, 1000) == BB_OK);
         }
@@ -138,10 +137,10 @@ static void what_is_viewed_is_neither_moved_nor_written_over(void) {
 
 static void an_entry_that_is_alone_gives_way_to_its_successor(void) {
     for (int hands_out = 0; hands_out <= 1; hands_out++) {
-        bytes_pair_open(&self, 70000, UINT32_MAX, BB_UNLIMITED, hands_out);
+        bytes_pair_open(&self, 70000, UINT32_MAX, 0, hands_out);
         CHECK(put_bytes(&self, 1, 30000) == BB_OK);
         CHECK(put_bytes(&self, 1, 39000) == BB_OK);
-        CHECK(self.table.counters.left[BB_REPLACED] == 1 && self.told == (uint64_t)hands_out);
+        CHECK(self.table.counters.left[BB_SIZE] == 1 && self.told == (uint64_t)hands_out);
         check_bytes(&self);
         bytes_pair_close(&self);
     }
@@ -151,7 +150,7 @@ static void an_entry_that_is_alone_gives_way_to_its_successor(void) {
 static void another_size_costs_about_its_own_bytes(void) {
     const uint32_t sizes[][2] = {{100, 900}, {900, 100}, {200, 20000}, {3000, 40}};
     for (int kind = 0; kind < 4; kind++) {
-        bytes_pair_open(&self, 2 << 20, UINT32_MAX, BB_UNLIMITED, kind & 1);
+        bytes_pair_open(&self, 2 << 20, UINT32_MAX, 0, kind & 1);
         char value[20000] = {0};
         uint32_t number = 0;
         for (int step = 0; step < 60000; step++) {

@@ -9,10 +9,10 @@
  *                          charged: the arrays         charged: blocks and their books
  *
  *     table entry ──▶ record, one block of the pool
- *                     ┌───────┬──────────┬────────────┬───────┬─────┐
- *                     │ holds │ key size │ value size │ value │ key │
- *                     └───────┴──────────┴────────────┴───────┴─────┘
- *                         4         4          8        at a multiple of 16
+ *                     ┌───────┬──────────┬────────────┬─────┬───────┐
+ *                     │ holds │ key size │ value size │ key │ value │
+ *                     └───────┴──────────┴────────────┴─────┴───────┘
+ *                         4         4          8
  *
  * Holds: whoever reads a record without the lock holds it. A record that is held is neither moved
  * nor overwritten, and when it leaves the table its block stays until the last hold ends.
@@ -51,18 +51,18 @@
 
 #define BB_KEY_SIZE_MAX UINT32_MAX
 
-typedef struct bb_record {
-    uint32_t holds; /* and BB_RECORD_OWNED */
+typedef struct bb_bytes_record {
+    uint32_t holds; /* and BB_BYTES_RECORD_OWNED */
     uint32_t key_size;
     uint64_t value_size;
-    char value[]; /* and then the key */
-} bb_record;
+    char key[]; /* and then the value */
+} bb_bytes_record;
 
 /* Set while it is in the table or in a batch. */
-#define BB_RECORD_OWNED ((uint32_t)1 << 31)
+#define BB_BYTES_RECORD_OWNED ((uint32_t)1 << 31)
 
-static inline const char *bb_record_key(const bb_record *record) {
-    return record->value + record->value_size;
+static inline const char *bb_bytes_record_value(const bb_bytes_record *record) {
+    return record->key + record->key_size;
 }
 
 /* What is to be put or looked for. */
@@ -94,7 +94,8 @@ typedef struct bb_bytes_cache {
 void bb_bytes_cache_init(bb_bytes_cache *self, bb_lru *table, bb_page_source pages,
                          bb_bytes_hash *hash);
 
-/* Drops everything and gives all memory back. Nothing may be held. */
+/* Drops everything and gives all memory back. Nothing may be held. One that is all zeros, as in an
+ * object that was refused its arguments, is closed already. */
 void bb_bytes_cache_close(bb_bytes_cache *self);
 
 /* ---- finding ---- */
@@ -102,17 +103,17 @@ void bb_bytes_cache_close(bb_bytes_cache *self);
 /* The index of the entry with the pair's key and hash, or 0. */
 uint32_t bb_bytes_cache_find(const bb_bytes_cache *self, const bb_bytes_pair *pair);
 
-static inline bb_record *bb_bytes_cache_at(const bb_bytes_cache *self, uint32_t index) {
-    return (bb_record *)self->table->entries[index].value;
+static inline bb_bytes_record *bb_bytes_cache_at(const bb_bytes_cache *self, uint32_t index) {
+    return (bb_bytes_record *)self->table->entries[index].value;
 }
 
 /* The index of a record, or 0 if it has left. */
-uint32_t bb_bytes_cache_index_of(const bb_bytes_cache *self, const bb_record *record);
+uint32_t bb_bytes_cache_index_of(const bb_bytes_cache *self, const bb_bytes_record *record);
 
 /* ---- holding ---- */
 
-void bb_bytes_cache_hold(bb_bytes_cache *self, bb_record *record);
-void bb_bytes_cache_release(bb_bytes_cache *self, bb_record *record);
+void bb_bytes_cache_hold(bb_bytes_cache *self, bb_bytes_record *record);
+void bb_bytes_cache_release(bb_bytes_cache *self, bb_bytes_record *record);
 
 /* ---- changing ---- */
 
@@ -140,6 +141,9 @@ void bb_bytes_cache_drop(bb_bytes_cache *self, void *record);
 /* Evicts oldest entries until the charged total is at most `target`. True if it is, or nothing
  * is left that may leave; false: drop the batch and call again. Takes no memory. */
 bool bb_bytes_cache_trim(bb_bytes_cache *self, uint64_t target, bb_reason reason, bb_batch *batch);
+
+/* Gives back what nobody uses, of the pool and of an empty table. Returns the bytes. */
+uint64_t bb_bytes_cache_give_back(bb_bytes_cache *self);
 
 /* As bb_lru_nominee and bb_lru_reclaim. */
 bool bb_bytes_cache_nominee(bb_bytes_cache *self, uint64_t *use, uint64_t *releasable);

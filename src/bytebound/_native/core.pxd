@@ -141,6 +141,7 @@ cdef extern from "bytebound/lru.h" nogil:
         bb_lru_entry *entries
         uint32_t count
         uint32_t used
+        uint32_t capacity
         uint32_t max_count
         uint64_t version
         bb_lru_counters counters

@@ -35,10 +35,8 @@ from bytebound._native.core cimport (
     bb_lru_insert,
     bb_lru_insert_shared,
     bb_lru_is_pinned,
-    bb_lru_live_count,
     bb_lru_newer,
     bb_lru_newest,
-    bb_lru_older,
     bb_lru_oldest,
     bb_lru_prefetch,
     bb_lru_prefetch_slot,
@@ -64,7 +62,14 @@ from bytebound._native.lru_base cimport (
 )
 from bytebound._native.lru_iterator cimport LRUIterator
 from bytebound._native.lru_pin cimport LRUPin
-from bytebound._native.lru_state cimport charge_of, find, is_over, time_before_lock
+from bytebound._native.lru_state cimport (
+    charge_of,
+    find,
+    is_over,
+    live_count,
+    live_from,
+    time_before_lock,
+)
 from bytebound._native.mapping cimport WALK_KEYS
 from bytebound._native.measuring cimport SIZE_BY_CALL, SIZE_DEEP, SIZE_SHARED, checked_size
 from bytebound._native.sizing cimport register_container

@@ -6,7 +6,6 @@
 cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
-from libc.string cimport memset
 
 from bytebound._native.budget cimport make_room
 from bytebound._native.container cimport REASONS, set_attributes
@@ -23,7 +22,6 @@ from bytebound._native.core cimport (
     bb_batch_free,
     bb_batch_init,
     bb_budget_read,
-    bb_budget_reset_peak,
     bb_budget_totals,
     bb_found,
     bb_found_free,
@@ -358,15 +356,6 @@ cdef class LRUBase(LRUTimed):
             pinned_nbytes=pinned,
         )
 
-    def reset_stats(self):
-        """Set every counter to zero and `peak_nbytes` to what is charged now."""
-        cdef bb_lru_counters none
-        memset(&none, 0, sizeof(none))
-        bb_lock(&self.mutex)
-        self.lru.counters = none
-        bb_budget_reset_peak(&self.lru.budget)
-        bb_unlock(&self.mutex)
-
     # ---- copying ----
 
     cdef list entries(self, uint64_t *payload):
@@ -456,9 +445,6 @@ cdef class LRUBase(LRUTimed):
             raise self.error_of(status, &refusal)
         return other
 
-    def __copy__(self):
-        return self.copy()
-
     def _pairs(self):
         cdef uint64_t payload
         pairs = []
@@ -468,13 +454,6 @@ cdef class LRUBase(LRUTimed):
 
     def __sizeof__(self):
         return object.__sizeof__(self) + self.lru.overhead
-
-    def __repr__(self):
-        name = "" if self.name is None else f" {self.name!r}"
-        return (
-            f"<{type(self).__name__}{name}: {len(self):,} items, "
-            f"{self.nbytes:,} of {self.max_bytes:,} bytes>"
-        )
 
     def _validate(self):
         """Raise AssertionError if an invariant of the core does not hold."""

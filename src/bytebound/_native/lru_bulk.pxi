@@ -3,27 +3,6 @@
 cdef enum:
     START_OVER = -2
 
-cdef Py_ssize_t live_count(LRUCache self) except -1:
-    """How many entries have not expired."""
-    cdef uint32_t count
-    cdef uint64_t now = self.exact_time()
-    bb_lock(&self.mutex)
-    count = bb_lru_live_count(&self.lru, now)
-    bb_unlock(&self.mutex)
-    return count
-
-
-cdef uint32_t live_from(
-    LRUCache self, uint32_t index, bint newer, bint unpinned, uint64_t *now
-) noexcept:
-    """The first entry from an index on that has not expired, and is not pinned if so asked."""
-    while index != 0 and (
-        is_over(self, index, now) or (unpinned and bb_lru_is_pinned(&self.lru, index))
-    ):
-        index = bb_lru_newer(&self.lru, index) if newer else bb_lru_older(&self.lru, index)
-    return index
-
-
 cdef object put_if_absent(LRUCache self, key, value, size, bint demand, ttl, idle_ttl):
     """Put an entry unless its key is there by now; the value that is there then.
 

@@ -3,7 +3,6 @@
 """Walking through a cache in the order of use."""
 
 cimport cython
-from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
 from bytebound._native.core cimport (
@@ -14,8 +13,7 @@ from bytebound._native.core cimport (
     bb_status,
 )
 from bytebound._native.lru_state cimport is_over, time_before_lock
-from bytebound._native.mapping cimport WALK_KEYS, WALK_VALUES
-from bytebound._native.support cimport bb_lock, bb_steal, bb_unlock, incref
+from bytebound._native.support cimport bb_lock, bb_unlock
 
 
 @cython.final
@@ -46,8 +44,6 @@ cdef class LRUIterator:
         cdef LRUState cache = self.cache
         cdef bb_status status = BB_OK
         cdef uint32_t index = 0
-        cdef PyObject *key
-        cdef PyObject *value
         cdef uint64_t now = time_before_lock(cache)
         bb_lock(&cache.mutex)
         if not self.finished:
@@ -61,15 +57,4 @@ cdef class LRUIterator:
             if status != BB_OK:
                 raise cache.error_of(status, NULL)
             raise StopIteration
-        key = <PyObject *> cache.lru.entries[index].key
-        value = <PyObject *> cache.lru.entries[index].value
-        if self.kind != WALK_VALUES:
-            incref(key)
-        if self.kind != WALK_KEYS:
-            incref(value)
-        bb_unlock(&cache.mutex)
-        if self.kind == WALK_KEYS:
-            return bb_steal(key)
-        if self.kind == WALK_VALUES:
-            return bb_steal(value)
-        return bb_steal(key), bb_steal(value)
+        return cache.item_at(index, self.kind)

@@ -11,6 +11,10 @@ from bytebound._native.core cimport (
     bb_lru,
     bb_lru_deadline,
     bb_lru_has_expired,
+    bb_lru_is_pinned,
+    bb_lru_live_count,
+    bb_lru_newer,
+    bb_lru_older,
     bb_reason,
     bb_refusal,
     bb_status,
@@ -19,6 +23,7 @@ from bytebound._native.finding cimport find_in
 from bytebound._native.mapping cimport BoundedMapping
 from bytebound._native.measuring cimport SIZE_BY_CALL, Sizing
 from bytebound._native.sizing cimport bb_root_nbytes
+from bytebound._native.support cimport bb_lock, bb_unlock
 from bytebound._native.timing cimport Times, ask_timer
 
 
@@ -45,6 +50,8 @@ cdef class LRUState(BoundedMapping):
     cdef uint64_t measure(self, PyObject *key, PyObject *value) except? 0xFFFFFFFFFFFFFFFF
     cdef int collect(self, PyObject *key, PyObject *value, bb_found *found) except -1
     cdef int notify(self, PyObject *key, PyObject *value, bb_reason reason) except -1
+    cdef uint32_t locate(self, key) except? 0xFFFFFFFF
+    cdef object item_at(self, uint32_t index, int kind)
     cdef object pair_at(self, uint32_t index)
     cdef uint64_t structure_nbytes(self, size_t parts) noexcept
     cdef uint64_t least_nbytes(self, uint64_t charge, const bb_found *found) noexcept
@@ -79,6 +86,27 @@ cdef inline bint is_over(LRUState self, uint32_t index, uint64_t *now) noexcept:
             return False
         now[0] = bb_clock_exact()
     return bb_lru_has_expired(&self.lru, index, now[0])
+
+
+cdef inline Py_ssize_t live_count(LRUState self) except -1:
+    """How many entries have not expired."""
+    cdef uint32_t count
+    cdef uint64_t now = self.exact_time()
+    bb_lock(&self.mutex)
+    count = bb_lru_live_count(&self.lru, now)
+    bb_unlock(&self.mutex)
+    return count
+
+
+cdef inline uint32_t live_from(
+    LRUState self, uint32_t index, bint newer, bint unpinned, uint64_t *now
+) noexcept:
+    """The first entry from an index on that has not expired, and is not pinned if so asked."""
+    while index != 0 and (
+        is_over(self, index, now) or (unpinned and bb_lru_is_pinned(&self.lru, index))
+    ):
+        index = bb_lru_newer(&self.lru, index) if newer else bb_lru_older(&self.lru, index)
+    return index
 
 
 cdef inline uint32_t find(LRUState self, PyObject *key, Py_hash_t hash_value) except? 0xFFFFFFFF:

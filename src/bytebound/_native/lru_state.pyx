@@ -6,6 +6,7 @@
 cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
+from libc.string cimport memset
 
 from bytebound._native.budget cimport make_room
 from bytebound._native.container cimport REASONS, check_callback
@@ -22,9 +23,11 @@ from bytebound._native.core cimport (
     bb_batch,
     bb_batch_free,
     bb_batch_init,
+    bb_budget_reset_peak,
     bb_clock_coarse,
     bb_clock_exact,
     bb_found,
+    bb_lru_counters,
     bb_lru_expire,
     bb_lru_expire_at,
     bb_lru_held_back,
@@ -43,6 +46,7 @@ from bytebound._native.core cimport (
     bb_status,
 )
 from bytebound._native.finding cimport MAX_RESTARTS
+from bytebound._native.mapping cimport WALK_ITEMS, WALK_KEYS, WALK_VALUES
 from bytebound._native.measuring cimport (
     SIZE_SHARED,
     Sizing,
@@ -53,6 +57,7 @@ from bytebound._native.measuring cimport (
     sizing_of,
 )
 from bytebound._native.support cimport (
+    bb_hash,
     bb_lock,
     bb_notify,
     bb_python_allocator,
@@ -316,16 +321,51 @@ cdef class LRUState(BoundedMapping):
             self.structure_nbytes(parts), self.lru.budget.limit,
         )
 
+    cdef uint32_t locate(self, key) except? 0xFFFFFFFF:
+        """The index of a key, or 0. Left with the lock held; without it, on error."""
+        cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
+        bb_lock(&self.mutex)
+        return find(self, <PyObject *> key, hash_value)
+
+    cdef object item_at(self, uint32_t index, int kind):
+        """What iterating yields at an index. Called with the lock held, left without."""
+        cdef PyObject *key = <PyObject *> self.lru.entries[index].key
+        cdef PyObject *value = <PyObject *> self.lru.entries[index].value
+        if kind != WALK_VALUES:
+            incref(key)
+        if kind != WALK_KEYS:
+            incref(value)
+        bb_unlock(&self.mutex)
+        if kind == WALK_KEYS:
+            return bb_steal(key)
+        if kind == WALK_VALUES:
+            return bb_steal(value)
+        return bb_steal(key), bb_steal(value)
+
     cdef object pair_at(self, uint32_t index):
         """The pair at an index, or None at 0. Called with the lock held, left without."""
-        cdef PyObject *key
-        cdef PyObject *value
         if index == 0:
             bb_unlock(&self.mutex)
             return None
-        key = <PyObject *> self.lru.entries[index].key
-        value = <PyObject *> self.lru.entries[index].value
-        incref(key)
-        incref(value)
+        return self.item_at(index, WALK_ITEMS)
+
+    # ---- counting ----
+
+    def reset_stats(self):
+        """Set every counter to zero and `peak_nbytes` to what is charged now."""
+        cdef bb_lru_counters none
+        memset(&none, 0, sizeof(none))
+        bb_lock(&self.mutex)
+        self.lru.counters = none
+        bb_budget_reset_peak(&self.lru.budget)
         bb_unlock(&self.mutex)
-        return bb_steal(key), bb_steal(value)
+
+    def __copy__(self):
+        return self.copy()
+
+    def __repr__(self):
+        name = "" if self.name is None else f" {self.name!r}"
+        return (
+            f"<{type(self).__name__}{name}: {len(self):,} items, "
+            f"{self.nbytes:,} of {self.max_bytes:,} bytes>"
+        )

@@ -4,12 +4,11 @@
 """What users of a byte-bounded LRU say and ask about when its entries expire."""
 
 cimport cython
-from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
 from bytebound._native.core cimport bb_lru_promote, bb_lru_schedule, bb_lru_time_left
-from bytebound._native.lru_state cimport find, is_over
-from bytebound._native.support cimport bb_hash, bb_lock, bb_unlock
+from bytebound._native.lru_state cimport is_over
+from bytebound._native.support cimport bb_unlock
 from bytebound._native.timing cimport Times, seconds_of
 
 
@@ -53,13 +52,11 @@ cdef class LRUTimed(LRUState):
         KeyError
             If there is no such entry, or no more.
         """
-        cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
         cdef uint64_t left = 0
         cdef uint64_t now = self.exact_time() if self.timed else 1
         cdef uint64_t asked = now
         cdef uint32_t index
-        bb_lock(&self.mutex)
-        index = find(self, <PyObject *> key, hash_value)
+        index = self.locate(key)
         if index != 0 and is_over(self, index, &asked):
             index = 0
         if index != 0:
@@ -92,7 +89,6 @@ cdef class LRUTimed(LRUState):
         >>> 3599 < cache.expires_in("key") <= 3600
         True
         """
-        cdef Py_hash_t hash_value = bb_hash(<PyObject *> key)
         cdef Times times
         cdef uint64_t now
         cdef uint32_t index
@@ -100,8 +96,7 @@ cdef class LRUTimed(LRUState):
         if not self.keep_times(times.ttl, times.idle, 0):
             raise self.too_large(0)
         now = times.now
-        bb_lock(&self.mutex)
-        index = find(self, <PyObject *> key, hash_value)
+        index = self.locate(key)
         if index == 0:
             bb_unlock(&self.mutex)
             return False
