@@ -35,6 +35,7 @@ uint32_t bb_bytes_cache_find(const bb_bytes_cache *self, const bb_bytes_pair *pa
         /* What follows a find: fetched while the record is. */
         __builtin_prefetch(&self->table->links[index], 1);
         __builtin_prefetch((const char *)record + 64);
+        __builtin_prefetch((const char *)record + 128);
         if (self->table->entries[index].hash == pair->hash && record->key_size == pair->key_size &&
             memcmp(record->key, pair->key, (size_t)pair->key_size) == 0) {
             return index;
