@@ -61,6 +61,7 @@ void bb_bytes_cache_hold(bb_bytes_cache *self, bb_bytes_record *record) {
 
 static void free_if_unused(bb_bytes_cache *self, bb_bytes_record *record) {
     if (record->holds == 0) {
+        self->full_class = 0;
         bb_pool_free(&self->pool, record, record_size(record));
     }
 }
@@ -118,23 +119,57 @@ static bb_status answer(bb_bytes_cache *self, const bb_refusal *refusal,
     return bb_bytes_cache_make_room(self, keep, BB_BUDGET, batch);
 }
 
+/* Whether a block of a class is to be had only if one is given up: as when it was asked for last. */
+static bool is_full(const bb_bytes_cache *self, uint32_t size_class) {
+    const bb_lru *table = self->table;
+    return self->full_class == size_class + 1 && table->budget.parent == NULL &&
+           self->pool.idle == 0 && !bb_budget_admits(&table->budget, 0, self->pool.page);
+}
+
+/* The steady state of a full cache: the oldest record leaves, and its block serves the next one. */
+static bb_bytes_record *recycle_oldest(bb_bytes_cache *self, const bb_bytes_pair *pair) {
+    bb_lru *table = self->table;
+    bb_refusal refusal;
+    bb_removed removed;
+    const uint32_t index = bb_lru_oldest(table);
+    const uint32_t size_class = bb_size_class(size_of(pair));
+    if (index == 0 || self->hands_out || table->expiry != NULL || !is_full(self, size_class)) {
+        return NULL;
+    }
+    bb_bytes_record *record = bb_bytes_cache_at(self, index);
+    void *block = record;
+    if (record->holds != BB_BYTES_RECORD_OWNED ||
+        bb_size_class(record_size(record)) != size_class) {
+        return NULL;
+    }
+    bb_lru_remove(table, index, BB_SIZE, &removed);
+    if (record_size(record) != size_of(pair)) { /* in place, so it cannot fail */
+        (void)bb_pool_resize(&self->pool, &block, record_size(record), size_of(pair), 16, &refusal);
+    }
+    fill(record, pair);
+    return record;
+}
+
 /* Takes a block for a record and fills it, letting the oldest entries other than `keep` leave. */
 static bb_status make_record(bb_bytes_cache *self, const bb_bytes_pair *pair,
                              const bb_bytes_record *keep, bb_bytes_record **record, bb_batch *batch,
                              bb_refusal *refusal) {
     void *block;
     bb_status status;
+    bool full = false;
     do {
         status = bb_pool_allocate(&self->pool, size_of(pair), 16, false, &block, refusal);
         if (status == BB_OK) {
             *record = block;
             fill(*record, pair);
-            return BB_OK;
+            break;
         }
         if (status == BB_OVER_BUDGET) { /* above the pool's own budget, that is */
+            full = true;
             status = answer(self, refusal, keep, batch);
         }
     } while (status == BB_OK);
+    self->full_class = full ? bb_size_class(size_of(pair)) + 1 : 0;
     return status;
 }
 
@@ -160,7 +195,11 @@ static bb_status insert(bb_bytes_cache *self, const bb_bytes_pair *pair, bb_batc
                         bb_refusal *refusal) {
     bb_bytes_record *record;
     bb_batch left;
-    bb_status status = make_record(self, pair, NULL, &record, batch, refusal);
+    bb_status status = BB_OK;
+    record = recycle_oldest(self, pair);
+    if (record == NULL) {
+        status = make_record(self, pair, NULL, &record, batch, refusal);
+    }
     if (status != BB_OK) {
         return status;
     }

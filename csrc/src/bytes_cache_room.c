@@ -57,17 +57,6 @@ uint64_t bb_bytes_cache_give_back(bb_bytes_cache *self) {
     return before - self->table->budget.total;
 }
 
-/* Whoever evicts once mostly evicts again: fetches what that will touch. A prefetch of any address
- * is harmless. */
-static void prefetch_oldest(const bb_bytes_cache *self) {
-    const uint32_t index = bb_lru_oldest(self->table);
-    if (index != 0) {
-        bb_lru_prefetch_slot(self->table, self->table->entries[index].hash);
-        __builtin_prefetch(bb_bytes_cache_at(self, index), 1);
-        __builtin_prefetch(&self->table->entries[bb_lru_newer(self->table, index)]);
-    }
-}
-
 /* Takes an entry out: one that has expired, if it is known, rather than `index`. False if it is in
  * the batch now. */
 static bool leave(bb_bytes_cache *self, uint32_t index, const bb_bytes_record *keep,
@@ -85,7 +74,6 @@ static bool leave(bb_bytes_cache *self, uint32_t index, const bb_bytes_record *k
         return false;
     }
     bb_bytes_cache_drop(self, removed.value);
-    prefetch_oldest(self);
     return true;
 }
 

@@ -83,6 +83,7 @@ typedef struct bb_bytes_cache {
     bb_bytes_hash *hash;
     bool hands_out;
     uint64_t evacuate_at; /* so many bytes free inside slabs are worth emptying one for */
+    uint32_t full_class;  /* size class + 1 of which the pool had no block, nor got one since; 0 */
     uint64_t held;        /* bytes of records that are held */
     uint64_t held_count;
 } bb_bytes_cache;
