@@ -146,6 +146,27 @@ static void an_entry_that_is_alone_gives_way_to_its_successor(void) {
     }
 }
 
+/* Keys of one length each. */
+static void nothing_leaves_while_there_is_a_freed_block(void) {
+    bytes_pair_open(&self, 300000, UINT32_MAX, 0, false);
+    for (uint32_t number = 0; number < 400; number++) {
+        CHECK(put_bytes(&self, number * 29, 1000) == BB_OK);
+    }
+    const uint64_t evicted = self.table.counters.left[BB_SIZE];
+    CHECK(evicted != 0);
+    for (uint32_t number = 300; number < 320; number++) {
+        delete_bytes(&self, number * 29);
+    }
+    for (uint32_t number = 400; number < 420; number++) {
+        CHECK(put_bytes(&self, number * 29, 1000) == BB_OK);
+        CHECK(self.table.counters.left[BB_SIZE] == evicted);
+    }
+    CHECK(put_bytes(&self, 420 * 29, 1000) == BB_OK);
+    CHECK(self.table.counters.left[BB_SIZE] == evicted + 1);
+    check_bytes(&self);
+    bytes_pair_close(&self);
+}
+
 /* Entries of one size, used in random order, give way to another size about byte for byte. */
 static void another_size_costs_about_its_own_bytes(void) {
     const uint32_t sizes[][2] = {{100, 900}, {900, 100}, {200, 20000}, {3000, 40}};
@@ -193,6 +214,7 @@ int main(void) {
     what_is_viewed_stays_and_leaves_room_for_nothing_else();
     what_is_viewed_is_neither_moved_nor_written_over();
     an_entry_that_is_alone_gives_way_to_its_successor();
+    nothing_leaves_while_there_is_a_freed_block();
     another_size_costs_about_its_own_bytes();
     return 0;
 }
