@@ -56,6 +56,7 @@ void bb_queue_leave(bb_queue *self, bb_waiter *waiter) {
     if (waiter->turn == BB_CALLED) {
         answer(self, waiter);
     }
+    waiter->turn = BB_AWAY;
 }
 
 void bb_queue_forget(bb_queue *self) {
@@ -96,10 +97,26 @@ static bb_waiter *find_due(bb_queue *self) {
     return self->unfinished == 0 ? self->lines[BB_JOINER].first : NULL;
 }
 
+/* Puts what a producer that was called has left with us. */
+static void serve(bb_queue *self, bb_waiter *waiter) {
+    bb_refusal refusal;
+    if (self->is_shut ||
+        bb_ring_insert(&self->ring, self->ring.count, waiter->item, waiter->charge, &refusal) !=
+            BB_OK) {
+        return;
+    }
+    answer(self, waiter);
+    self->unfinished++;
+    waiter->turn = BB_SERVED;
+}
+
 bb_waiter *bb_queue_call_next(bb_queue *self) {
     bb_waiter *due = find_due(self);
     if (due != NULL) {
         call(self, due);
+        if (due->side == BB_PRODUCER && due->item != NULL) {
+            serve(self, due);
+        }
     }
     return due;
 }
@@ -109,6 +126,14 @@ bb_waiter *bb_queue_call_next(bb_queue *self) {
 static bool must_wait(bb_queue *self, uint64_t charge) {
     const bb_line *producers = &self->lines[BB_PRODUCER];
     return producers->first != NULL || (producers->called != 0 && !has_room(self, charge));
+}
+
+/* Whether a budget above would have room if every item here left. */
+static bool leaving_could_make_room(bb_queue *self, uint64_t charge) {
+    bb_refusal refusal;
+    return self->ring.count != 0 &&
+           bb_budget_would_admit(&self->ring.budget, self->ring.budget.total,
+                                 charge + bb_ring_overhead_for(1), &refusal);
 }
 
 bb_status bb_queue_put(bb_queue *self, bb_waiter *waiter, void *item, uint64_t charge,
@@ -128,7 +153,7 @@ bb_status bb_queue_put(bb_queue *self, bb_waiter *waiter, void *item, uint64_t c
     if (status == BB_OK) {
         self->unfinished++;
     }
-    return status == BB_OVER_BUDGET && self->ring.count != 0 ? BB_FULL : status;
+    return status == BB_OVER_BUDGET && leaving_could_make_room(self, charge) ? BB_FULL : status;
 }
 
 static void drop_unfinished(bb_queue *self, uint32_t count) {
@@ -159,6 +184,22 @@ bb_status bb_queue_take(bb_queue *self, bb_waiter *waiter, void **item) {
     bb_ring_remove(&self->ring, 0, BB_DELETED, &removed);
     *item = removed.value;
     return BB_OK;
+}
+
+bool bb_queue_withdraw(bb_queue *self, bb_waiter *waiter) {
+    waiter->turn = BB_AWAY;
+    for (uint32_t index = self->ring.count; index-- > 0;) {
+        if (bb_ring_at(&self->ring, index)->item == waiter->item) {
+            bb_removed removed;
+            bb_ring_remove(&self->ring, index, BB_DELETED, &removed);
+            drop_unfinished(self, 1);
+            bb_ring_counters *counters = &self->ring.counters;
+            counters->left[BB_DELETED]--; /* it was neither put nor got */
+            counters->inserts -= counters->inserts != 0;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool bb_queue_done(bb_queue *self) {

@@ -249,6 +249,8 @@ __attribute__((noinline)) static bb_status append_slowly(bb_ring *self, bb_end e
             return BB_OK;
         }
     } else if (self->max_count == 0) {
+        self->counters.inserts++;
+        self->counters.left[BB_ITEMS]++;
         return BB_FULL;
     }
     uint32_t room;

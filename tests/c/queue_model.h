@@ -45,7 +45,13 @@ static inline void call_all(pair *self) {
     bb_waiter *waiter;
     while ((waiter = bb_queue_call(&self->queue)) != NULL) {
         worker *called = (worker *)waiter;
-        CHECK(waiter->turn == BB_CALLED);
+        if (waiter->turn == BB_SERVED) {
+            CHECK(waiter->side == BB_PRODUCER && waiter->item != NULL && !self->queue.is_shut);
+            self->items[self->count++] = (uintptr_t)waiter->item;
+            self->unfinished++;
+        } else {
+            CHECK(waiter->turn == BB_CALLED);
+        }
         for (int i = 0; i < CREW; i++) {
             const worker *other = &self->crew[i];
             CHECK(other->waiter.turn != BB_WAITING || other->waiter.side != waiter->side ||
@@ -55,7 +61,7 @@ static inline void call_all(pair *self) {
 }
 
 static inline void check_same(pair *self) {
-    uint32_t turns[BB_SIDE_COUNT][3] = {{0}};
+    uint32_t turns[BB_SIDE_COUNT][BB_SERVED + 1] = {{0}};
     uint64_t promised = 0;
     for (int i = 0; i < CREW; i++) {
         const bb_waiter *waiter = &self->crew[i].waiter;
@@ -98,6 +104,11 @@ static inline void pair_wait(pair *self, worker *worker, bb_side side, uint64_t 
     bb_queue_wait(&self->queue, &worker->waiter, side, charge, came_back);
 }
 
+/* One half of the producers leave their items in line, the others come themselves. */
+static inline bool leaves_items(const pair *self, const worker *worker) {
+    return worker - self->crew >= CREW / 2;
+}
+
 /* A producer that is AWAY or CALLED tries; where it has to wait, it may. */
 static inline bb_status pair_put(pair *self, worker *worker, uint64_t charge, bool may_wait) {
     bb_refusal refusal;
@@ -112,7 +123,9 @@ static inline bb_status pair_put(pair *self, worker *worker, uint64_t charge, bo
     CHECK(status != BB_OK || !overtakes);
     CHECK(status != BB_TOO_LARGE ||
           charge + bb_ring_overhead_for(1) > self->queue.ring.budget.limit);
-    CHECK(status != BB_OVER_BUDGET || self->count == 0);
+    const uint64_t others = self->parent.total - self->queue.ring.budget.total;
+    CHECK(status != BB_OVER_BUDGET || self->count == 0 ||
+          charge + bb_ring_overhead_for(1) > self->parent.limit - others);
     CHECK(status != BB_FULL || self->count != 0 ||
           self->queue.lines[BB_PRODUCER].called + self->queue.lines[BB_PRODUCER].count != 0);
     if (status == BB_OK) {
@@ -121,6 +134,7 @@ static inline bb_status pair_put(pair *self, worker *worker, uint64_t charge, bo
         self->unfinished++;
     }
     if (status == BB_FULL && may_wait) {
+        worker->waiter.item = leaves_items(self, worker) ? (void *)item : NULL;
         pair_wait(self, worker, BB_PRODUCER, charge, called);
     }
     return status;
@@ -143,9 +157,32 @@ static inline bb_status pair_take(pair *self, worker *worker, bool may_wait) {
     return status;
 }
 
+static inline void pair_withdraw(pair *self, worker *worker) {
+    const uintptr_t item = (uintptr_t)worker->waiter.item;
+    uint32_t at = 0;
+    while (at < self->count && self->items[at] != item) {
+        at++;
+    }
+    CHECK(bb_queue_withdraw(&self->queue, &worker->waiter) == (at < self->count));
+    CHECK(worker->waiter.turn == BB_AWAY);
+    if (at < self->count) {
+        memmove(&self->items[at], &self->items[at + 1],
+                (--self->count - at) * sizeof(uintptr_t));
+        model_undo(self, 1);
+    }
+}
+
 /* What a worker does next, whatever it is about. */
 static inline void pair_act(pair *self, worker *worker, bool produce, uint64_t charge) {
     if (worker->waiter.turn == BB_WAITING) {
+        return;
+    }
+    if (worker->waiter.turn == BB_SERVED) {
+        if (charge % 2 == 0) {
+            bb_queue_leave(&self->queue, &worker->waiter);
+        } else {
+            pair_withdraw(self, worker);
+        }
         return;
     }
     if (worker->waiter.turn == BB_CALLED) {

@@ -93,6 +93,37 @@ static void a_large_item_is_not_starved(void) {
     pair_close(&self);
 }
 
+/* What producers leave is put in turn, before what others bring; and may be taken out again. */
+static void items_that_are_left_enter_in_turn(void) {
+    enum { LEAVES = CREW / 2 };
+    pair self;
+    pair_open(&self, BB_UNLIMITED, BB_UNLIMITED, 3);
+    worker *crew = self.crew;
+    for (int i = 0; i < 3; i++) {
+        CHECK(pair_put(&self, &crew[0], 1, false) == BB_OK);
+    }
+    CHECK(pair_put(&self, &crew[LEAVES], 1, true) == BB_FULL);
+    CHECK(pair_put(&self, &crew[LEAVES + 1], 1, true) == BB_FULL);
+    CHECK(pair_put(&self, &crew[1], 1, true) == BB_FULL);
+    for (int i = 0; i < 3; i++) {
+        CHECK(pair_take(&self, &crew[0], false) == BB_OK);
+        call_all(&self);
+        check_same(&self);
+    }
+    CHECK(crew[LEAVES].waiter.turn == BB_SERVED && crew[LEAVES + 1].waiter.turn == BB_SERVED);
+    CHECK(crew[1].waiter.turn == BB_CALLED);
+    CHECK(self.items[0] == (uintptr_t)crew[LEAVES].waiter.item);
+    CHECK(self.items[1] == (uintptr_t)crew[LEAVES + 1].waiter.item);
+    const uint64_t puts = self.queue.ring.counters.inserts;
+    pair_withdraw(&self, &crew[LEAVES]);
+    CHECK(self.queue.ring.counters.inserts == puts - 1);
+    CHECK(pair_take(&self, &crew[0], false) == BB_OK);
+    pair_withdraw(&self, &crew[LEAVES + 1]); /* it is gone */
+    CHECK(pair_put(&self, &crew[1], 0, false) == BB_OK);
+    check_same(&self);
+    pair_close(&self);
+}
+
 /* Who was called is served, though others wait behind. */
 static void who_is_called_need_not_wait_again(void) {
     pair self;
@@ -250,6 +281,7 @@ int main(void) {
     follows_the_model_under_every_kind_of_bound();
     survives_failing_allocations();
     a_large_item_is_not_starved();
+    items_that_are_left_enter_in_turn();
     who_is_called_need_not_wait_again();
     enormous_promises_do_not_wrap();
     a_call_that_is_not_answered_goes_on();

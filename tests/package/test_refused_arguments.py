@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hostile import run_apart
 
 import bytebound._native
 
@@ -51,3 +52,27 @@ def test_wrong_arguments_are_refused_in_peace(cls: Any) -> None:
     ):
         refused(lambda a=arguments, k=keywords: cls(*a, **k))  # type: ignore[misc]
         refused(lambda a=arguments, k=keywords: cls.__new__(cls, *a, **k))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
+def test_a_state_that_is_none_is_refused(cls: type) -> None:
+    """In a process of its own: what has no state to take shall not take any."""
+    run_apart("-c", SET_STATE.format(module=cls.__module__, name=cls.__qualname__))
+
+
+SET_STATE = """
+import contextlib, importlib
+import bytebound, bytebound.compat.cachetools, bytebound.compat.lru
+home = importlib.import_module("{module}")
+cls = getattr(home, "{name}", None)
+made = None
+for arguments in ((), (8192,), ("8KiB", 10), (8192, lambda key, value, now: 1)):
+    with contextlib.suppress(Exception):
+        made = cls(*arguments)
+        break
+if made is not None and hasattr(made, "__setstate__"):
+    for state in ((), (1,), (None, None), ({{"a": 1}},), 5, None):
+        with contextlib.suppress(Exception):
+            made.__setstate__(state)
+        repr(made)
+"""

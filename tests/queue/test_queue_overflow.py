@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from hostile import unraisable
-from queue_kit import SLOT, AnyQueue, Block, check_idle, word
+from queue_kit import SLOT, AnyQueue, Block, check_idle, until_waiting, word
+from threads import SECONDS
 
-from bytebound import BoundedQueue, Budget, BudgetExceededError
+from bytebound import BoundedQueue, Budget, BudgetExceededError, LRUCache
 
 
 class Drops(list[tuple[Any, str]]):
@@ -265,3 +266,52 @@ def test_the_last_that_threads_are_told_is_how_it_is() -> None:
     assert told == (["high", "low"] * len(told))[: len(told)]
     assert len(told) % 2 == 0
     check_idle(queue_)
+
+
+# ---- under a budget ----
+
+
+def test_room_that_others_made_is_seen_when_time_is_up() -> None:
+    budget = Budget(500)
+    queue_: AnyQueue = BoundedQueue(budget=budget, sizer=lambda item: item)
+    held = budget.reserve(300)
+    queue_.put(100)
+    threading.Timer(0.1, held.release).start()
+    queue_.put(150, timeout=0.5)
+    assert queue_.get_many() == [100, 150]
+
+
+@pytest.mark.parametrize("overflow", ["block", "raise", "drop_oldest", "drop_newest"])
+def test_what_no_budget_above_could_take_is_refused_at_once(overflow: Any) -> None:
+    root = Budget(500)
+    queue_: AnyQueue = BoundedQueue(
+        budget=root.child(max_bytes=800), sizer=lambda item: item, overflow=overflow
+    )
+    queue_.put(100)
+    for size in (485, 600, 900):
+        with pytest.raises(BudgetExceededError):
+            queue_.put(size)
+        with pytest.raises(BudgetExceededError):
+            queue_.put_nowait(size)
+        with pytest.raises(BudgetExceededError):
+            asyncio.run(queue_.aput(size))
+    assert queue_.get_many() == [100]
+    queue_.put(484)
+
+
+def test_a_waiting_producer_has_caches_give_back() -> None:
+    """When the queue is empty and a cache has taken the room, there is nobody else to wait for."""
+    budget = Budget(1000)
+    cache: LRUCache[int, int] = LRUCache(1000, budget=budget, charge_overhead=False)
+    queue_: AnyQueue = BoundedQueue(budget=budget, sizer=lambda item: item)
+    queue_.put(700)
+    held = budget.reserve(budget.max_bytes - budget.nbytes)
+    thread = threading.Thread(target=queue_.put, args=(600,))
+    thread.start()
+    until_waiting(queue_, producers=1)
+    held.release()
+    item = queue_.get()
+    while len(cache) < 3 and queue_.empty():
+        cache.put(len(cache), 1, size=300)
+    thread.join(SECONDS)
+    assert (item, queue_.get(timeout=SECONDS)) == (700, 600)

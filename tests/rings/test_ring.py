@@ -3,13 +3,14 @@
 import collections
 import copy
 import pickle
+import sys
 from collections.abc import MutableSequence
 from typing import Any
 
 import pytest
 
 import bytebound
-from bytebound import Budget, EntryTooLargeError, RingBuffer
+from bytebound import BoundedQueue, Budget, EntryTooLargeError, LRUCache, RingBuffer
 
 Ring = RingBuffer[Any]
 
@@ -394,3 +395,22 @@ def test_a_finished_iterator_stays_finished() -> None:
     assert walk.__length_hint__() == 0  # type: ignore[attr-defined]
     ring.append("c")
     assert next(walk, None) is None
+
+
+@pytest.mark.parametrize("many", [2**32 - 1, 2**32, 2**62, sys.maxsize, 2**100])
+def test_a_bound_above_any_memory_is_one(many: int) -> None:
+    ring: RingBuffer[int] = RingBuffer([1], max_items=many)
+    assert ring.max_items == ring.maxlen == 2**32 - 2
+    assert BoundedQueue(max_items=many).max_items == 2**32 - 2
+    assert LRUCache("1MiB", max_items=many).max_items == 2**32 - 2
+
+
+def test_what_passes_through_no_items_at_all_is_counted() -> None:
+    left: list[tuple[int, str]] = []
+    ring = RingBuffer([1, 2], max_items=0, on_evict=lambda *one: left.append(one))
+    ring.append(3)
+    assert left == [(1, "items"), (2, "items"), (3, "items")]
+    stats = ring.stats()
+    assert (stats.inserts, stats.evictions["items"], stats.items) == (3, 3, 0)
+    with pytest.raises(ValueError, match="max_items must be at least 0 or None, and is -1"):
+        RingBuffer(max_items=-1)

@@ -325,7 +325,9 @@ class AgainstBytes(RuleBasedStateMachine):
             self.reasons[reason] += 1
         self.left.clear()
         if max_items == 0:
-            self.ring.append(Item(0)) if self.fits_alone(0) else None
+            if self.fits_alone(0):
+                self.ring.append(Item(0))
+                self.reasons["items"] += 1
             assert len(self.ring) == 0
             self.left.clear()
             self.ring.resize(max_items=5)

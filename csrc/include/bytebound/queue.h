@@ -18,7 +18,12 @@
  * gets it, but nothing is charged for it. So what does not come loses nothing, and an
  * item whose producer gave up was never in.
  *
+ * A producer that is sure to want to may leave its item with us: it is put when it is its turn, so
+ * that nobody enters meanwhile, and nobody has to wait until it is awake. It is SERVED then. If
+ * it cannot be put, for want of memory say, the producer is CALLED, and finds out itself.
+ *
  *   AWAY ──bb_queue_wait──▶ WAITING ──bb_queue_call──▶ CALLED ──put, take, leave──▶ AWAY
+ *                                  └──────────────────▶ SERVED ──leave, withdraw──▶ AWAY
  *
  * Nobody overtakes a waiting producer: while one waits, others queue up behind it, so large
  * items are not starved by small ones. Consumers may be overtaken by one that
@@ -50,6 +55,7 @@ typedef enum bb_turn {
     BB_AWAY,
     BB_WAITING,
     BB_CALLED,
+    BB_SERVED, /* a producer whose item is in */
 } bb_turn;
 
 /* Zeroed before its first use; stays where it is until it is AWAY again. */
@@ -59,6 +65,7 @@ typedef struct bb_waiter {
     uint64_t charge; /* what a producer wants room for */
     bb_side side;
     bb_turn turn;
+    void *item; /* what a producer leaves with us to put, or NULL: it comes itself */
 } bb_waiter;
 
 typedef struct bb_line {
@@ -101,7 +108,7 @@ void bb_queue_close(bb_queue *self);
  * Puts an item at the end. `waiter`: a producer that was called, or NULL for one that has not
  * waited; whatever comes of it, the call is answered.
  * BB_FULL: there is no room beside what is promised, or others came before; so it is too if a
- * budget above refuses while there are items whose leaving could change that. BB_TOO_LARGE: it
+ * budget above refuses and would not if the items here left. BB_TOO_LARGE: it
  * never fits. BB_SHUT, BB_OVER_BUDGET (see *refusal), BB_NO_MEMORY. Nothing has changed then.
  */
 bb_status bb_queue_put(bb_queue *self, bb_waiter *waiter, void *item, uint64_t charge,
@@ -141,6 +148,10 @@ void bb_queue_wait(bb_queue *self, bb_waiter *waiter, bb_side side, uint64_t cha
 
 /* Gives up, wherever the waiter is. The caller calls the next. */
 void bb_queue_leave(bb_queue *self, bb_waiter *waiter);
+
+/* For a producer that is SERVED and does not want to be: takes its item out again. False if
+ * somebody has taken it. O(items that came later). */
+bool bb_queue_withdraw(bb_queue *self, bb_waiter *waiter);
 
 /* For bb_queue_call. */
 bb_waiter *bb_queue_call_next(bb_queue *self);

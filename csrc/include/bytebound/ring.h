@@ -137,7 +137,7 @@ uint64_t bb_ring_least(const bb_ring *self);
  * Adds an item at one end. Evicts from the other end into *batch (initialised by
  * bb_batch_init; an item is a `value` there, and keys are NULL) as the bounds need.
  * BB_TOO_LARGE, BB_OVER_BUDGET (see *refusal), BB_NO_MEMORY: nothing has changed. BB_FULL:
- * nothing either, in a ring of no items at all.
+ * nothing but that it is counted, as entered and evicted, in a ring of no items at all.
  * A charge is at most 2^62 - 1.
  */
 bb_status bb_ring_append(bb_ring *self, bb_end end, void *item, uint64_t charge, bb_batch *batch,

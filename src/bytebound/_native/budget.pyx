@@ -1,5 +1,6 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
-# cython: freethreading_compatible=True, autotestdict=False, boundscheck=False, wraparound=False
+# cython: freethreading_compatible=True, autotestdict=False, auto_pickle=False
+# cython: boundscheck=False, wraparound=False
 """One limit over several containers: who is charged, and who gives back when there is no room."""
 
 cimport cython

@@ -499,8 +499,10 @@ cdef extern from "bytebound/queue.h" nogil:
         BB_AWAY
         BB_WAITING
         BB_CALLED
+        BB_SERVED
 
     ctypedef struct bb_waiter:
+        void *item
         uint64_t charge
         bb_side side
         bb_turn turn
@@ -544,6 +546,7 @@ cdef extern from "bytebound/queue.h" nogil:
         bb_queue *self, bb_waiter *waiter, bb_side side, uint64_t charge, bool in_front
     )
     void bb_queue_leave(bb_queue *self, bb_waiter *waiter)
+    bool bb_queue_withdraw(bb_queue *self, bb_waiter *waiter)
     bb_waiter *bb_queue_call(bb_queue *self)
     void bb_queue_forget(bb_queue *self)
     void bb_queue_watch(bb_queue *self, double high, double low)

@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False
-# cython: freethreading_compatible=True, autotestdict=False
+# cython: freethreading_compatible=True, autotestdict=False, auto_pickle=False
 # cython: boundscheck=False, wraparound=False
 """Looking a key up where only Python code can say which one it is."""
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
-# cython: freethreading_compatible=True, autotestdict=False
+# cython: freethreading_compatible=True, autotestdict=False, auto_pickle=False
 """The part of a mapping that need not be native: views, comparison, merging, records."""
 
 from collections import namedtuple

@@ -24,7 +24,7 @@ cdef Sizing sizing_of(sizer, bint can_share=*) except *
 cdef uint64_t limit_of(max_bytes) except 0xFFFFFFFFFFFFFFFE
 
 # A bound on items: UINT32_MAX for None.
-cdef uint32_t checked_items(max_items) except? 0
+cdef uint32_t checked_items(max_items, int least=*) except? 0
 
 # A size that was given, in bytes.
 cdef uint64_t checked_size(size, str what) except? 0xFFFFFFFFFFFFFFFF

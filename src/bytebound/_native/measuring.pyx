@@ -35,7 +35,7 @@ cdef uint64_t limit_of(max_bytes) except 0xFFFFFFFFFFFFFFFE:
     return BB_UNLIMITED if max_bytes is None else parse_size(max_bytes)
 
 
-cdef uint32_t checked_items(max_items) except? 0:
+cdef uint32_t checked_items(max_items, int least=1) except? 0:
     if max_items is None:
         return UINT32_MAX
     try:
@@ -44,9 +44,9 @@ cdef uint32_t checked_items(max_items) except? 0:
         raise TypeError(
             f"max_items must be an int or None, not {type(max_items).__name__}: {max_items!r}"
         ) from None
-    if max_items < 1:
-        raise ValueError("max_items must be at least 1 or None")
-    return min(max_items, UINT32_MAX)  # no memory holds so many
+    if max_items < least:
+        raise ValueError(f"max_items must be at least {least} or None, and is {max_items}")
+    return min(max_items, UINT32_MAX - 1)  # no memory holds so many
 
 
 cdef uint64_t checked_size(size, str what) except? 0xFFFFFFFFFFFFFFFF:

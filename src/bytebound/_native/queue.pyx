@@ -13,7 +13,9 @@ from bytebound._native.core cimport (
     BB_FULL,
     BB_JOINER,
     BB_OK,
+    BB_OVER_BUDGET,
     BB_PRODUCER,
+    BB_SERVED,
     bb_queue,
     bb_queue_close,
     bb_queue_is_full,
@@ -80,6 +82,8 @@ cdef int64_t deadline_of(timeout) except? -1:
     cdef double seconds
     if timeout is None:
         return BB_FOREVER
+    if isinstance(timeout, bool):
+        raise TypeError("timeout must be a number of seconds or None, not bool: there is no block=")
     seconds = timeout
     if not seconds >= 0:
         raise ValueError("'timeout' must be a non-negative number")
@@ -130,19 +134,23 @@ on_drop=None, budget=None, name=None, high_water=None, low_water=None, high=0.8,
 
     Notes
     -----
-    An item that could never fit raises `EntryTooLargeError`, whatever `overflow` says.
+    An item that could never fit raises `EntryTooLargeError`, or `BudgetExceededError` if it is a
+    budget above whose bound is too small, whatever `overflow` says.
 
     Everything may be mixed on one queue: threads, tasks, several event loops. Producers are
     served first come first served: while one waits, nobody overtakes it, so small items do not
-    starve a large one. Whoever waits is called when it can be served, and comes
+    starve a large one. Only a task whose loop is long in running it may be overtaken, into what
+    room there is beside its own. Whoever waits is called when it can be served, and comes
     by itself; if it has been cancelled or its time is up, the call goes to the next. So a put that
-    raises has put nothing, and a get that raises has taken nothing. An item is charged
+    raises has put nothing, and a get that raises has taken nothing. (A thread's item enters when it
+    is its turn, awake or not. What a signal handler raises then takes it out again, unless
+    somebody has got it already.) An item is charged
     until it is taken. Consumers are called in turn too, but one that need not
     wait may come first. Nothing polls. Ctrl-C interrupts a wait.
 
-    A `budget` above without room counts as no room while there are items in the queue, whose
-    leaving may make some; `BudgetExceededError` is raised when there are none, because nothing here
-    could wake the producer.
+    A `budget` above without room counts as no room while the leaving of items in the queue would
+    make some; else `BudgetExceededError` is raised, because nothing here could wake the producer.
+    What other members give back is noticed when an item leaves, and when time is up.
 
     ``len(queue)`` is `qsize`; an empty queue is false. ``for item in queue`` and ``async for``
     take items until the queue is shut down and empty. A queue cannot be pickled or copied. After
@@ -192,21 +200,34 @@ on_drop=None, budget=None, name=None, high_water=None, low_water=None, high=0.8,
         cdef bb_refusal refusal
         cdef bb_status status
         cdef bint came_back = False
+        cdef bint made_room, on_time
         if deadline == AT_ONCE:
             raise Full
         open_sleeper(&sleeper)
+        sleeper.waiter.item = item
         incref(item)
         try:
             bb_lock(&self.mutex)
             while True:
                 status = bb_queue_put(&self.queue, &sleeper.waiter, item, charge, &refusal)
-                if status != BB_FULL or not self.sleep(
-                    &sleeper, BB_PRODUCER, charge, came_back, deadline
-                ):
+                if status == BB_OVER_BUDGET:
+                    settle(self)
+                    made_room = self.was_made_room(charge, &refusal)
+                    bb_lock(&self.mutex)
+                    if made_room:
+                        continue
+                if status != BB_FULL:
+                    break
+                on_time = self.sleep(&sleeper, BB_PRODUCER, charge, came_back, deadline)
+                if sleeper.waiter.turn == BB_SERVED:
+                    bb_queue_leave(&self.queue, &sleeper.waiter)
+                    status = BB_OK
+                if status == BB_OK or not on_time:
                     break
                 came_back = True
         except BaseException:
-            decref(item)
+            if sleeper.waiter.item != NULL:
+                decref(item)
             raise
         finally:
             PyThread_free_lock(sleeper.gate)

@@ -8,7 +8,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
 from libc.string cimport memset
 
-from bytebound._native.budget cimport make_room
+from bytebound._native.budget cimport Budget, make_room
 from bytebound._native.container cimport REASONS, check_callback, report_departure
 from bytebound._native.core cimport (
     BB_BUDGET,
@@ -115,6 +115,15 @@ cdef double checked_share(share, str what) except -1:
     return value
 
 
+cdef bint exceeds_a_bound(Budget level, uint64_t least) except -1:
+    """Whether some level above would have no room though it were empty."""
+    while level is not None:
+        if least > bb_budget_read(&level.core).limit:
+            return True
+        level = level.parent
+    return False
+
+
 @cython.no_gc_clear
 cdef class QueueBase(QueueTurns):
     """The state of a queue and everything about it that is not putting or getting."""
@@ -191,6 +200,7 @@ cdef class QueueBase(QueueTurns):
         if (
             self.overflowing == OVERFLOW_DROP_NEWEST
             and (status == BB_FULL or status == BB_OVER_BUDGET)
+            and not exceeds_a_bound(self.budget, charge + bb_ring_overhead_for(1))
         ):
             if refusal.level == NULL:
                 reason = BB_ITEMS

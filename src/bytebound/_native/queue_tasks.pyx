@@ -14,6 +14,7 @@ from bytebound._native.core cimport (
     BB_FULL,
     BB_JOINER,
     BB_OK,
+    BB_OVER_BUDGET,
     BB_PRODUCER,
     BB_SHUT,
     BB_WAITING,
@@ -93,6 +94,8 @@ cdef class QueueTasks(QueueBase):
         decref(item)
         if status == BB_FULL:
             return 0
+        if status == BB_OVER_BUDGET and self.was_made_room(charge, &refusal):
+            return self.put_or_line_up(task, item, charge)
         raise self.error_for(status, charge, &refusal)
 
     cdef PyObject *get_or_line_up(self, Task task) except? NULL:

@@ -9,6 +9,7 @@ from libc.stdint cimport UINT32_MAX, int64_t, uint64_t
 
 from bytebound._native.core cimport (
     BB_CALLED,
+    BB_SERVED,
     BB_WAITING,
     bb_queue,
     bb_queue_call,
@@ -17,6 +18,7 @@ from bytebound._native.core cimport (
     bb_queue_init,
     bb_queue_leave,
     bb_queue_wait,
+    bb_queue_withdraw,
     bb_side,
 )
 from bytebound._native.support cimport (
@@ -128,7 +130,10 @@ cdef class QueueTurns(EvictingContainer):
     cdef int sleep(
         self, bb_sleeper *sleeper, bb_side side, uint64_t charge, bint came_back, int64_t deadline
     ) except -1:
-        """Wait in line: 1 when called, 0 when time is up. Without the lock on error."""
+        """Wait in line: 1 when called or served, 0 when time is up.
+
+        Left without the lock on error. An item that was put and taken is the waiter's no more then.
+        """
         bb_gate_shut(sleeper.gate)
         self.line_up(sleeper, side, charge, came_back)
         bb_unlock(&self.mutex)
@@ -136,11 +141,17 @@ cdef class QueueTurns(EvictingContainer):
             bb_gate_pass(sleeper.gate, deadline)
         except BaseException:
             bb_lock(&self.mutex)
+            if sleeper.waiter.turn == BB_SERVED and sleeper.forks == FORKS:
+                if not bb_queue_withdraw(&self.queue, &sleeper.waiter):
+                    sleeper.waiter.item = NULL
             self.step_out(sleeper)
             settle(self)
             raise
         bb_lock(&self.mutex)
-        if sleeper.waiter.turn == BB_CALLED:
+        if sleeper.waiter.turn == BB_WAITING:
+            settle(self)  # a budget above may have room again, of which nobody tells us
+            bb_lock(&self.mutex)
+        if sleeper.waiter.turn != BB_WAITING:
             return 1
         self.step_out(sleeper)
         return 0

@@ -99,7 +99,7 @@ cdef bb_part whole() noexcept:
 
 
 cdef uint32_t count_of(max_items) except? 0:
-    return 0 if type(max_items) is int and max_items == 0 else checked_items(max_items)
+    return checked_items(max_items, 0)
 
 
 cdef str UNBOUNDED = "a ring needs a bound: max_items, max_bytes or both"

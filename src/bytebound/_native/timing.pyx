@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False, embedsignature=True, embedsignature.format=clinic
-# cython: freethreading_compatible=True, autotestdict=False
+# cython: freethreading_compatible=True, autotestdict=False, auto_pickle=False
 """Seconds, as callers give them, and microseconds, as the core counts them."""
 
 from libc.math cimport isfinite, isnan, rint
