@@ -100,9 +100,8 @@ static bb_waiter *find_due(bb_queue *self) {
 /* Puts what a producer that was called has left with us. */
 static void serve(bb_queue *self, bb_waiter *waiter) {
     bb_refusal refusal;
-    if (self->is_shut ||
-        bb_ring_insert(&self->ring, self->ring.count, waiter->item, waiter->charge, &refusal) !=
-            BB_OK) {
+    if (self->is_shut || bb_ring_insert(&self->ring, self->ring.count, waiter->item, waiter->charge,
+                                        &refusal) != BB_OK) {
         return;
     }
     answer(self, waiter);

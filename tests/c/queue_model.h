@@ -166,8 +166,7 @@ static inline void pair_withdraw(pair *self, worker *worker) {
     CHECK(bb_queue_withdraw(&self->queue, &worker->waiter) == (at < self->count));
     CHECK(worker->waiter.turn == BB_AWAY);
     if (at < self->count) {
-        memmove(&self->items[at], &self->items[at + 1],
-                (--self->count - at) * sizeof(uintptr_t));
+        memmove(&self->items[at], &self->items[at + 1], (--self->count - at) * sizeof(uintptr_t));
         model_undo(self, 1);
     }
 }
