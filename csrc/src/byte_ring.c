@@ -182,6 +182,9 @@ void bb_byte_ring_clear(bb_byte_ring *self) {
     self->first = self->head;
     self->first_seq = self->next_seq;
     self->payload = 0;
+    if (self->views == 0) {
+        bb_windows_close(self);
+    }
 }
 
 /* ---- life ---- */
@@ -214,7 +217,8 @@ bb_status bb_byte_ring_open(bb_byte_ring *self, size_t capacity, bb_on_pinned on
         return BB_TOO_LARGE;
     }
     const uint64_t block = bb_mirror_bytes(self->source, prefix, size);
-    bb_budget_init(&self->budget, on_pinned == BB_PINNED_COPY ? 2 * block : block, parent, false);
+    const uint64_t beside = on_pinned == BB_PINNED_COPY ? block + 2 * bb_window_bytes(size) : 0;
+    bb_budget_init(&self->budget, block + beside, parent, false);
     bb_status status = bb_budget_exchange(&self->budget, 0, block, refusal);
     if (status != BB_OK) {
         return status;
@@ -238,7 +242,6 @@ void bb_byte_ring_close(bb_byte_ring *self) {
     self->closed = true;
     bb_byte_ring_clear(self);
     if (self->views == 0 && self->data != NULL) {
-        bb_windows_close(self);
         bb_mirror_close(&self->mirror, self->source);
         bb_budget_close(&self->budget);
         self->data = NULL;

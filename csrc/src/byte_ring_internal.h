@@ -55,6 +55,7 @@ bb_status bb_keeping_commit(bb_byte_ring *self, const bb_keeping *keeping, bb_re
 /* Frees every window and releases what was charged for them. There are no views. */
 void bb_windows_close(bb_byte_ring *self);
 
-uint64_t bb_window_bytes(const bb_byte_ring *self);
+/* What a window of a ring of `size` bytes takes, beside the pages that it keeps. */
+uint64_t bb_window_bytes(size_t size);
 
 #endif

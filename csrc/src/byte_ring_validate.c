@@ -64,7 +64,7 @@ static const char *windows_defect(const bb_byte_ring *self, uint64_t *bytes) {
             return defect;
         }
         views += window->views;
-        *bytes += bb_window_bytes(self) + window->kept * bb_page_size();
+        *bytes += bb_window_bytes(self->size) + window->kept * bb_page_size();
     }
     return views <= self->views ? NULL : "windows are looked through by more than there are views";
 }

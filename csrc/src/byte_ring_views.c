@@ -2,20 +2,20 @@
 
 /* ---- windows ---- */
 
-static size_t page_count(const bb_byte_ring *self) {
-    return 2 * self->size / bb_page_size();
+static size_t page_count(size_t size) {
+    return 2 * size / bb_page_size();
 }
 
 static size_t page_of(size_t offset) {
     return offset / bb_page_size();
 }
 
-uint64_t bb_window_bytes(const bb_byte_ring *self) {
-    return sizeof(bb_byte_window) + page_count(self) * sizeof(uint32_t);
+uint64_t bb_window_bytes(size_t size) {
+    return sizeof(bb_byte_window) + page_count(size) * sizeof(uint32_t);
 }
 
 static bb_status open_window(bb_byte_ring *self, bb_byte_window **opened, bb_refusal *refusal) {
-    const uint64_t bytes = bb_window_bytes(self);
+    const uint64_t bytes = bb_window_bytes(self->size);
     bb_status status = bb_budget_exchange(&self->budget, 0, bytes, refusal);
     if (status != BB_OK) {
         return status;
@@ -32,7 +32,7 @@ static bb_status open_window(bb_byte_ring *self, bb_byte_window **opened, bb_ref
     }
     window->views = 0;
     window->kept = 0;
-    for (size_t page = 0; page < page_count(self); page++) {
+    for (size_t page = 0; page < page_count(self->size); page++) {
         window->pages[page] = 0;
     }
     window->next = self->windows;
@@ -42,7 +42,7 @@ static bb_status open_window(bb_byte_ring *self, bb_byte_window **opened, bb_ref
 }
 
 static void close_window(bb_byte_ring *self, bb_byte_window *window) {
-    const uint64_t bytes = bb_window_bytes(self);
+    const uint64_t bytes = bb_window_bytes(self->size);
     const uint64_t kept = window->kept * bb_page_size();
     bb_byte_window **link = &self->windows;
     while (*link != window) {
@@ -152,7 +152,7 @@ bb_status bb_keeping_commit(bb_byte_ring *self, const bb_keeping *keeping, bb_re
     }
     const bool kept = keep_planned(self, keeping);
     bb_budget_release(&self->budget, end_plan(self, keeping, kept) * page_size);
-    return kept ? BB_OK : BB_NO_MEMORY;
+    return kept ? BB_OK : BB_NO_MAPPING;
 }
 
 /* ---- views ---- */

@@ -2,6 +2,7 @@
 
 #include "bytebound/mirror.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,12 +11,12 @@
 
 /* ---- forks ---- */
 
-atomic_uint bb_forks;
+static atomic_uint forks;
 
 static pthread_once_t watching = PTHREAD_ONCE_INIT;
 
 static void count_fork(void) {
-    atomic_fetch_add_explicit(&bb_forks, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
 }
 
 static void watch_forks(void) {
@@ -84,10 +85,10 @@ static uint64_t identify(int file) {
     return fstat(file, &status) == 0 ? (uint64_t)status.st_ino : 0;
 }
 
-static bool map_new_file(bb_mirror *self, const bb_mirror_source *source, bool windows) {
+static bb_status map_new_file(bb_mirror *self, const bb_mirror_source *source, bool windows) {
     self->file = source->make_file(source->context, self->prefix + self->size);
     if (self->file < 0) {
-        return false;
+        return errno == EMFILE || errno == ENFILE ? BB_NO_FILE : BB_NO_MAPPING;
     }
     self->file_id = identify(self->file);
     const bool mapped = map_twice(self, source, self->file, 0, true);
@@ -95,36 +96,40 @@ static bool map_new_file(bb_mirror *self, const bb_mirror_source *source, bool w
         (void)close(self->file);
         self->file = -1;
     }
-    return mapped;
+    return mapped ? BB_OK : BB_NO_MAPPING;
 }
 
 bb_status bb_mirror_open(bb_mirror *self, const bb_mirror_source *source, size_t prefix,
                          size_t size, bool windows) {
     (void)pthread_once(&watching, watch_forks);
-    *self = (bb_mirror){.prefix = prefix, .size = size, .file = -1};
-    self->forks = atomic_load(&bb_forks);
+    *self = (bb_mirror){.prefix = prefix, .size = size, .file = -1, .counted = &forks};
+    self->forks = atomic_load(&forks);
     if (windows && source->make_file == NULL) {
         return BB_UNSUPPORTED;
     }
     if (size > (SIZE_MAX - prefix) / 2 || !reserve(self, source)) {
-        return BB_NO_MEMORY;
+        return BB_NO_MAPPING;
     }
-    if (source->make_file != NULL && !map_new_file(self, source, windows)) {
+    const bb_status status =
+        source->make_file == NULL ? BB_OK : map_new_file(self, source, windows);
+    if (status != BB_OK) {
         bb_mirror_close(self, source);
-        return BB_NO_MEMORY;
     }
-    return BB_OK;
+    return status;
 }
 
 bb_status bb_mirror_open_window(bb_mirror *self, const bb_mirror_source *source,
                                 const bb_mirror *of) {
-    *self = (bb_mirror){.size = of->size, .file = -1, .forks = of->forks};
-    if (identify(of->file) != of->file_id || !reserve(self, source)) {
-        return BB_NO_MEMORY;
+    *self = (bb_mirror){.size = of->size, .file = -1};
+    if (identify(of->file) != of->file_id) {
+        return BB_NO_FILE;
+    }
+    if (!reserve(self, source)) {
+        return BB_NO_MAPPING;
     }
     if (!map_twice(self, source, of->file, of->prefix, false)) {
         bb_mirror_close(self, source);
-        return BB_NO_MEMORY;
+        return BB_NO_MAPPING;
     }
     return BB_OK;
 }

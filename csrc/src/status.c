@@ -24,6 +24,10 @@ const char *bb_status_text(bb_status status) {
         return "what somebody uses would have to leave or be overwritten";
     case BB_UNSUPPORTED:
         return "the platform cannot do it";
+    case BB_NO_FILE:
+        return "there is no file descriptor for it: too many are open, or one was closed by others";
+    case BB_NO_MAPPING:
+        return "the system maps no more memory: it is out of memory, addresses or mappings";
     }
     return "unknown status";
 }

@@ -4,6 +4,8 @@
 #ifndef BYTEBOUND_TEST_MIRROR_STEPS_H
 #define BYTEBOUND_TEST_MIRROR_STEPS_H
 
+#include <errno.h>
+
 #include "bytebound/mirror.h"
 #include "page_ledger.h"
 
@@ -11,6 +13,7 @@ typedef struct mirror_steps {
     page_ledger pages;
     bb_page_source page_source;
     bb_mirror_source source;
+    int file_error;  /* why no file can be made, once that fails */
     int64_t fail_in; /* steps other than taking pages that may still succeed; negative: all */
 } mirror_steps;
 
@@ -19,7 +22,12 @@ static inline bool mirror_step(mirror_steps *self) {
 }
 
 static inline int steps_make_file(void *context, size_t size) {
-    return mirror_step(context) ? bb_system_mirrors.make_file(NULL, size) : -1;
+    mirror_steps *self = context;
+    if (!mirror_step(self)) {
+        errno = self->file_error;
+        return -1;
+    }
+    return bb_system_mirrors.make_file(NULL, size);
 }
 
 static inline bool steps_map_file(void *context, void *pages, size_t size, int file, size_t offset,
@@ -33,7 +41,7 @@ static inline bool steps_make_writable(void *context, void *pages, size_t size, 
 
 /* `mapped`: what the platform has; otherwise as on one that has no files in memory. */
 static inline void mirror_steps_open(mirror_steps *self, bool mapped) {
-    *self = (mirror_steps){.pages = {0, -1}, .fail_in = -1};
+    *self = (mirror_steps){.pages = {0, -1}, .file_error = ENOMEM, .fail_in = -1};
     self->page_source = page_ledger_source(&self->pages);
     self->source = (bb_mirror_source){&self->page_source, NULL, NULL, NULL, self};
     if (mapped && bb_system_mirrors.make_file != NULL) {

@@ -83,13 +83,13 @@ static void is_refused(void) {
     bb_budget_init(&parent, UINT64_MAX, NULL, true);
     for (int64_t fail_in = 0; fail_in < 3 && steps.source.make_file != NULL; fail_in++) {
         steps.fail_in = fail_in;
-        CHECK(bb_array_ring_open(&self, 10, 100, &parent, &refusal) == BB_NO_MEMORY);
+        CHECK(bb_array_ring_open(&self, 10, 100, &parent, &refusal) == BB_NO_MAPPING);
         CHECK(parent.total == 0 && steps.pages.bytes == 0);
         CHECK(!bb_array_ring_is_usable(&self));
     }
     steps.fail_in = -1;
     steps.pages.fail_in = 0;
-    CHECK(bb_array_ring_open(&self, 10, 100, &parent, &refusal) == BB_NO_MEMORY);
+    CHECK(bb_array_ring_open(&self, 10, 100, &parent, &refusal) == BB_NO_MAPPING);
     bb_array_ring_close(&self);
     CHECK(parent.total == 0);
 }

@@ -116,7 +116,37 @@ static void test_a_viewed_record_is_set_aside(void) {
         check_same_ring(&self);
     }
     CHECK(bb_byte_ring_aside(&self.ring) == one && self.ring.windows != NULL);
+    pair_clear(&self);
+    CHECK(bb_byte_ring_aside(&self.ring) == 0 && self.ring.windows == NULL);
     pair_end(&self);
+}
+
+/* Whatever the ring holds, wherever its end lies: one view of each record, all overwritten at
+ * once; and views that follow the newest record, each taken before the last one dies. */
+static void test_all_that_is_held_can_be_set_aside(void) {
+    const size_t page = bb_page_size();
+    for (size_t pages = 2; pages < 9; pages++) {
+        for (size_t start = 0; start < 2 * page; start += page / 4 + 8) {
+            open_ring(pages, BB_PINNED_COPY);
+            const size_t longest = bb_byte_ring_longest(&self.ring);
+            CHECK(pair_append(&self, start % longest));
+            pair_clear(&self);
+            const size_t each = longest / (1 + start % 3) - 16 * (start % 3);
+            for (size_t who = 0; who < 1 + start % 3; who++) {
+                CHECK(pair_append(&self, each) && pair_view(&self, who, who));
+            }
+            CHECK(pair_append(&self, longest));
+            check_same_ring(&self);
+            pair_end(&self);
+            open_ring(pages, BB_PINNED_COPY);
+            for (size_t lap = 0; lap < 8; lap++) {
+                CHECK(pair_append(&self, longest - start % longest));
+                CHECK(pair_view(&self, lap % 2, self.next_seq - self.first_seq - 1));
+                pair_unview(&self, (lap + 1) % 2);
+            }
+            pair_end(&self);
+        }
+    }
 }
 
 /* The limit of the ring itself, and that of a parent. */
@@ -137,7 +167,8 @@ static void test_there_is_no_room_to_set_aside(void) {
             check_same_ring(&self);
         }
         CHECK(who > 2 && who < VIEWERS);
-        CHECK(self.ring.budget.total <= (parent ? limit : 8 * page));
+        CHECK(self.ring.budget.limit < 8 * page + 256);
+        CHECK(self.ring.budget.total <= (parent ? limit : self.ring.budget.limit));
         pair_unview(&self, 0);
         CHECK(pair_append(&self, 10));
         pair_end(&self);
@@ -154,7 +185,7 @@ static void test_every_failing_step(void) {
     for (int64_t fail_in = 0; fail_in < 3; fail_in++) {
         self.steps.fail_in = fail_in;
         CHECK(bb_byte_ring_open(&self.ring, 3 * page, BB_PINNED_COPY, &self.parent, &refusal) ==
-              BB_NO_MEMORY);
+              BB_NO_MAPPING);
         CHECK(!bb_byte_ring_is_usable(&self.ring) && self.parent.total == 0);
         bb_byte_ring_close(&self.ring);
     }
@@ -196,6 +227,7 @@ int main(void) {
     }
     random_work(BB_PINNED_COPY, true, 3);
     test_a_viewed_record_is_set_aside();
+    test_all_that_is_held_can_be_set_aside();
     test_there_is_no_room_to_set_aside();
     test_every_failing_step();
     return 0;

@@ -81,23 +81,30 @@ static void test_every_failing_step(void) {
     for (int64_t fail_in = 0; fail_in < 3; fail_in++) {
         mirror_steps_open(&steps, true);
         steps.fail_in = fail_in;
-        CHECK(bb_mirror_open(&mirror, &steps.source, page, page, true) == BB_NO_MEMORY);
+        CHECK(bb_mirror_open(&mirror, &steps.source, page, page, true) == BB_NO_MAPPING);
         CHECK(mirror.base == NULL && steps.pages.bytes == 0);
         CHECK(dup(0) == next_file && close(next_file) == 0);
     }
+    static const int too_many[] = {EMFILE, ENFILE};
+    for (size_t i = 0; i < 2; i++) {
+        mirror_steps_open(&steps, true);
+        steps.fail_in = 0;
+        steps.file_error = too_many[i];
+        CHECK(bb_mirror_open(&mirror, &steps.source, page, page, true) == BB_NO_FILE);
+    }
     mirror_steps_open(&steps, true);
     steps.pages.fail_in = 0;
-    CHECK(bb_mirror_open(&mirror, &steps.source, page, page, true) == BB_NO_MEMORY);
+    CHECK(bb_mirror_open(&mirror, &steps.source, page, page, true) == BB_NO_MAPPING);
     steps.pages.fail_in = -1;
     CHECK(bb_mirror_open(&mirror, &steps.source, page, page, true) == BB_OK);
     const uint64_t mapped = steps.pages.bytes;
     for (int64_t fail_in = 0; fail_in < 2; fail_in++) {
         steps.fail_in = fail_in;
-        CHECK(bb_mirror_open_window(&window, &steps.source, &mirror) == BB_NO_MEMORY);
+        CHECK(bb_mirror_open_window(&window, &steps.source, &mirror) == BB_NO_MAPPING);
         CHECK(window.base == NULL && steps.pages.bytes == mapped);
     }
     steps.pages.fail_in = 0;
-    CHECK(bb_mirror_open_window(&window, &steps.source, &mirror) == BB_NO_MEMORY);
+    CHECK(bb_mirror_open_window(&window, &steps.source, &mirror) == BB_NO_MAPPING);
     steps.pages.fail_in = steps.fail_in = -1;
     CHECK(bb_mirror_open_window(&window, &steps.source, &mirror) == BB_OK);
     steps.fail_in = 0;
@@ -105,7 +112,8 @@ static void test_every_failing_step(void) {
     bb_mirror_close(&window, &steps.source);
     bb_mirror_close(&mirror, &steps.source);
     CHECK(dup(0) == next_file && close(next_file) == 0);
-    CHECK(bb_mirror_open(&mirror, &steps.source, 0, SIZE_MAX & ~(page - 1), false) == BB_NO_MEMORY);
+    CHECK(bb_mirror_open(&mirror, &steps.source, 0, SIZE_MAX & ~(page - 1), false) ==
+          BB_NO_MAPPING);
 }
 
 /* Whoever closes every number there is, and opens another file under ours. */
@@ -116,7 +124,7 @@ static void test_a_file_that_is_another_is_left_alone(void) {
     CHECK(bb_mirror_open(&mirror, &bb_system_mirrors, 0, page, true) == BB_OK);
     const int stolen = mirror.file;
     CHECK(other >= 0 && dup2(other, stolen) == stolen);
-    CHECK(bb_mirror_open_window(&window, &bb_system_mirrors, &mirror) == BB_NO_MEMORY);
+    CHECK(bb_mirror_open_window(&window, &bb_system_mirrors, &mirror) == BB_NO_FILE);
     bb_mirror_close(&mirror, &bb_system_mirrors);
     CHECK(close(stolen) == 0 && close(other) == 0);
 }

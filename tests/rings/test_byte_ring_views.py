@@ -110,6 +110,12 @@ def test_a_viewed_record_is_set_aside_at_its_address() -> None:
     assert ring.payload_nbytes + ring.overhead_nbytes == ring.nbytes
     view.release()
     assert ring.pinned_nbytes == looking
+    ring.clear()
+    assert (ring.pinned_nbytes, ring.nbytes) == (0, ring.capacity)
+    ring.append(b"again")
+    with ring.view(0) as view:
+        ring.clear()
+        assert (ring.pinned_nbytes, view) == (looking, b"again")
     ring.close()
     assert budget.nbytes == 0
 
@@ -146,6 +152,45 @@ def test_a_record_on_a_page_that_is_kept_is_shown_as_it_is() -> None:
         assert ring[index] == record(number, 1000)
 
 
+@pytest.mark.parametrize(
+    ("capacity", "length"),
+    [(8192, 3000), (8192, 100), (16384, 12000), (16384, 9000), (32768, 28000), (65536, 60000)],
+)
+@pytest.mark.parametrize("position", range(10))
+def test_a_single_view_can_be_set_aside_wherever_it_lies(
+    capacity: int, length: int, position: int
+) -> None:
+    ring = ByteRing(capacity, on_pinned="copy")
+    ring.append(bytes(position * capacity // 26))
+    for number in range(8):
+        expected = record(number, length)
+        ring.append(expected)
+        view = ring.view(-1)  # while the last one is still alive
+        for lap in range(capacity // length + 1):
+            ring.append(record(lap, length))
+        assert view == expected
+        assert ring.nbytes <= ring.max_bytes
+        ring._validate()
+
+
+@pytest.mark.parametrize("pages", [2, 3, 4, 16])
+@pytest.mark.parametrize("length", [1, 500, PAGE - 8, PAGE // 2 - 8])
+def test_all_records_can_be_set_aside_at_once(pages: int, length: int) -> None:
+    ring = ByteRing(pages * PAGE, on_pinned="copy")
+    while ring.first_seq == 0:
+        ring.append(record(ring.next_seq, length))
+    ring.append(b"")  # the end of the ring is inside a record
+    views = [ring.view(at) for at in range(len(ring))]
+    expected = list(ring)
+    longest = bytes(ring.capacity - (ring.capacity // 64 // PAGE + 1) * PAGE - 8)
+    ring.append(longest)
+    assert (len(ring), ring.stats().set_aside) == (1, len(views))
+    assert ring.view(0) == longest
+    assert views == expected
+    assert ring.nbytes <= ring.max_bytes
+    ring._validate()
+
+
 def test_there_is_no_room_to_set_aside() -> None:
     ring = full_ring(PAGE, on_pinned="copy")
     views = []
@@ -157,7 +202,7 @@ def test_there_is_no_room_to_set_aside() -> None:
         return ring.append(record(ring.next_seq, PAGE))
 
     before = ring.stats()
-    with pytest.raises(BufferError, match=f"of max_bytes={2 * SMALL} are in use: release some"):
+    with pytest.raises(BufferError, match=f"of max_bytes={ring.max_bytes} are in use: release"):
         all(iter(look_and_append, None))
     after = ring.stats()
     assert (after.items, after.nbytes, after.set_aside) == (

@@ -49,7 +49,7 @@ typedef struct bb_array_ring {
 void bb_array_ring_init(bb_array_ring *self, const bb_mirror_source *source);
 
 /* For `capacity` rows of `row_bytes` bytes, neither of them 0. The limit is what that takes.
- * BB_NO_MEMORY also if no memory is that large. */
+ * BB_NO_MEMORY: no memory is that large; BB_NO_FILE, BB_NO_MAPPING: as bb_mirror_open. */
 bb_status bb_array_ring_open(bb_array_ring *self, uint64_t capacity, size_t row_bytes,
                              bb_budget *parent, bb_refusal *refusal);
 

@@ -38,8 +38,9 @@
  * stride changes, O(records), amortised over the appends that made it change.
  *
  * Bytes: `block` = index (1/64 to 1/32 of it, at least a page) and ring, whole pages, at most what
- * was asked for. Each record takes its length and 8 to 15 more. A window takes 8 bytes for each page of the
- * ring, and a page for each that it keeps.
+ * was asked for. Each record takes its length and 8 to 15 more. A window takes 8 bytes for each
+ * page of the ring and 80 more, and a page for each that it keeps. The last window stays until the
+ * ring is cleared or closed: mapping it anew for each view would take longer than the view.
  *
  * Invariants (bb_byte_ring_validate checks them):
  *   - budget.total == block + what windows take, and never above budget.limit;
@@ -118,8 +119,11 @@ size_t bb_byte_ring_least(void);
 
 /*
  * Takes a block of at most `capacity` bytes, at least bb_byte_ring_least(). The limit is the
- * block and, where views are copied for, as much again. BB_TOO_LARGE: more than a
- * process can address; BB_UNSUPPORTED: this platform has no windows.
+ * block and, where views are copied for, as much again and two windows. That sets aside all that
+ * the ring holds, once, while a second window is looked through: a record across the end takes
+ * one page more than the ring has, and the index is not shorter than a page.
+ * BB_TOO_LARGE: more than a process can address; BB_UNSUPPORTED: this platform has no windows;
+ * BB_NO_FILE, BB_NO_MAPPING: as bb_mirror_open.
  */
 bb_status bb_byte_ring_open(bb_byte_ring *self, size_t capacity, bb_on_pinned on_pinned,
                             bb_budget *parent, bb_refusal *refusal);
@@ -143,7 +147,7 @@ size_t bb_byte_ring_longest(const bb_byte_ring *self);
 /*
  * Copies a record in, as number next_seq, and drops as many of the oldest as need be.
  * BB_TOO_LARGE without a refusal (its level is NULL): longer than the longest. BB_PINNED: see
- * `blocker`. BB_TOO_LARGE, BB_OVER_BUDGET: no room for pages to be kept; BB_NO_MEMORY likewise.
+ * `blocker`. BB_TOO_LARGE, BB_OVER_BUDGET: no room for pages to be kept; BB_NO_MAPPING likewise.
  */
 bb_status bb_byte_ring_append(bb_byte_ring *self, const void *bytes, size_t length,
                               bb_refusal *refusal);
@@ -154,12 +158,13 @@ bb_record bb_byte_ring_find(const bb_byte_ring *self, uint64_t seq);
 /* Drops the oldest record of a ring that has one. */
 void bb_byte_ring_pop(bb_byte_ring *self);
 
-/* Sequence numbers go on. */
+/* Sequence numbers go on. Without views, the window goes too. */
 void bb_byte_ring_clear(bb_byte_ring *self);
 
 /*
  * first_seq <= seq < next_seq. The bytes stay as and where they are until unview. BB_TOO_MANY:
- * 2^24 views; BB_NO_MEMORY, BB_TOO_LARGE, BB_OVER_BUDGET: no room for another window.
+ * 2^24 views; BB_NO_MEMORY, BB_NO_FILE, BB_NO_MAPPING, BB_TOO_LARGE, BB_OVER_BUDGET: no room for
+ * another window.
  */
 bb_status bb_byte_ring_view(bb_byte_ring *self, uint64_t seq, bb_record_view *view,
                             bb_refusal *refusal);

@@ -44,7 +44,7 @@
 /* What a mirror is made with; a test passes one that fails at the n-th step. */
 typedef struct bb_mirror_source {
     const bb_page_source *pages;
-    /* A file of zeros in memory, or -1. NULL: the platform has none. */
+    /* A file of zeros in memory, or -1 and errno says why. NULL: the platform has none. */
     int (*make_file)(void *context, size_t size);
     /* Puts pages of the file at addresses that were mapped before: a mirror's own, or to be
      * read only, until they are made writable; then what is written stays private. */
@@ -61,23 +61,23 @@ typedef struct bb_mirror {
     size_t size;
     int file;         /* -1: windows cannot be opened */
     uint64_t file_id; /* a number may be closed behind our back and name another file */
-    unsigned forks;
+    unsigned forks;   /* *counted, when it was opened */
+    /* Forks that happened above this process. Of whoever opened it: several parts of a process
+     * may have this library linked in, each with its own counter. */
+    const atomic_uint *counted;
 } bb_mirror;
-
-/* Forks that happened above this process, since the first mirror. */
-extern atomic_uint bb_forks;
 
 /* The bytes that a mirror takes once all of it is written. Overflow has been excluded. */
 static inline uint64_t bb_mirror_bytes(const bb_mirror_source *source, size_t prefix, size_t size) {
     return (uint64_t)prefix + (source->make_file != NULL ? 1u : 2u) * (uint64_t)size;
 }
 
-/* Both sizes are multiples of the page size; `size` is not 0. BB_NO_MEMORY: *self is closed.
- * `windows`: keep the file, so that windows can be opened. */
+/* Both sizes are multiples of the page size; `size` is not 0. BB_NO_FILE, BB_NO_MAPPING: *self is
+ * closed. `windows`: keep the file, so that windows can be opened. */
 bb_status bb_mirror_open(bb_mirror *self, const bb_mirror_source *source, size_t prefix,
                          size_t size, bool windows);
 
-/* BB_NO_MEMORY: *self is closed. */
+/* BB_NO_FILE, BB_NO_MAPPING: *self is closed. */
 bb_status bb_mirror_open_window(bb_mirror *self, const bb_mirror_source *source,
                                 const bb_mirror *of);
 
@@ -88,8 +88,9 @@ static inline unsigned char *bb_mirror_ring(const bb_mirror *self) {
     return self->base + self->prefix;
 }
 
+/* Of one that is open. */
 static inline bool bb_mirror_is_ours(const bb_mirror *self) {
-    return self->forks == atomic_load_explicit(&bb_forks, memory_order_relaxed);
+    return self->forks == atomic_load_explicit(self->counted, memory_order_relaxed);
 }
 
 /* To be called after `length` bytes were written at `offset` < size of the ring. */

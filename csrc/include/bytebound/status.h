@@ -21,6 +21,8 @@ typedef enum bb_status {
     BB_SHUT = -8,         /* the queue was shut down */
     BB_PINNED = -9,       /* what somebody uses would have to leave or be overwritten */
     BB_UNSUPPORTED = -10, /* the platform cannot do it */
+    BB_NO_FILE = -11,     /* too many files are open, or ours was closed behind our back */
+    BB_NO_MAPPING = -12,  /* the system maps no more memory */
 } bb_status;
 
 /* One line in English for a code; never NULL. */
