@@ -2,7 +2,8 @@
 
 from bytebound._native.array_ring import ArrayRing, ArrayRingStats
 from bytebound._native.budget import Budget, Reservation
-from bytebound._native.byte_ring import ByteRing, ByteRingStats
+from bytebound._native.byte_ring import ByteRing
+from bytebound._native.byte_ring_base import ByteRingStats
 from bytebound._native.bytes_cache import BytesCache
 from bytebound._native.container import Audit
 from bytebound._native.errors import (

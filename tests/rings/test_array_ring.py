@@ -274,6 +274,76 @@ def test_rows_of_the_ring_itself(capacity: int) -> None:
             assert_same(ring, expected)
 
 
+PADDED: dict[str, tuple[Any, Any, list[int]]] = {
+    "a byte in a page": (
+        {"names": ["a"], "formats": ["i1"], "offsets": [0], "itemsize": PAGE}, (5,), [0],
+    ),
+    "aligned": (np.dtype([("a", "i1"), ("b", "f8")], align=True), (5, 0.1), [0, *range(8, 16)]),
+    "fields in fields": (
+        np.dtype([("a", np.dtype([("b", "i1"), ("c", "i4")], align=True), (2,))]),
+        ([(1, 2), (3, 4)],), [0, 4, 5, 6, 7, 8, 12, 13, 14, 15],
+    ),
+    "overlapping": (
+        {"names": ["a", "b"], "formats": ["i4", "i2"], "offsets": [2, 4], "itemsize": 9},
+        (1, 1), [2, 3, 4, 5],
+    ),
+    "long double": ("g", 0.1, list(range(10)) if np.finfo("g").nmant == 63 else []),
+    "long complex": ("G", 1j, [*range(10), *range(16, 26)] if np.finfo("g").nmant == 63 else []),
+    "long double, other byte order": (
+        np.dtype("g").newbyteorder(), 0.1, list(range(6, 16)) if np.finfo("g").nmant == 63 else [],
+    ),
+}  # fmt: skip
+
+
+def shown_padding(ring: ArrayRing, written: list[int]) -> set[int]:
+    rows = np.frombuffer(ring.view().tobytes(), np.uint8).reshape(-1, ring.dtype.itemsize)
+    return set(np.delete(rows, written, axis=1).ravel().tolist()) if written else set()
+
+
+def dirty(dtype: Any, values: list[Any]) -> np.ndarray:
+    """Return an array of values whose padding is ones."""
+    rows = np.full((len(values), np.dtype(dtype).itemsize), 0xFF, np.uint8).view(dtype).reshape(-1)
+    clean = np.array(values, dtype)
+    if rows.dtype.names:
+        for name in rows.dtype.names:
+            rows[name] = clean[name]
+    return rows
+
+
+@pytest.mark.parametrize(("dtype", "row", "written"), PADDED.values(), ids=PADDED)
+def test_padding_never_shows_what_was_in_memory(dtype: Any, row: Any, written: list[int]) -> None:
+    dtype = np.dtype(dtype)
+    for given in (lambda: row, lambda: np.array(row, dtype)[()]):
+        ring = ArrayRing(30, dtype)
+        for _ in range(10):
+            # What is freed here is what NumPy's temporary is made in.
+            stale = [np.full(dtype.itemsize, 0xAB, np.uint8) for _ in range(20)]
+            del stale
+            ring.append(given())
+            ring.extend([given(), given()])
+        expected = np.array([row] * 30, dtype)
+        assert str(ring.view().tolist()) == str(expected.tolist())
+        assert shown_padding(ring, written) <= {0}
+    ring.extend(np.empty(0, dtype))
+    ring.extend([])
+
+
+def test_an_array_of_the_very_dtype_is_taken_byte_by_byte() -> None:
+    dtype = np.dtype([("a", "i1"), ("b", "f8")], align=True)
+    rows = dirty(dtype, [(1, 2.0), (3, 4.0)])
+    ring = ArrayRing(9, dtype)
+    ring.extend(rows)
+    ring.append(rows[1:].reshape(()))
+    assert ring.view().tobytes() == rows.tobytes() + rows[1:].tobytes()
+    ring.clear()
+    ring.extend(rows[::-1])  # which NumPy has to copy
+    ring.extend(memoryview(rows))
+    ring.extend(rows.tolist())
+    assert ring.view().tolist() == [(3, 4.0), (1, 2.0), (1, 2.0), (3, 4.0), *rows.tolist()]
+    assert shown_padding(ring, [0, *range(8, 16)]) == {0}
+    assert rows.tobytes() == dirty(dtype, [(1, 2.0), (3, 4.0)]).tobytes()
+
+
 @pytest.mark.parametrize("end", ["close", "drop"])
 def test_views_keep_the_memory_of_a_ring_that_is_gone(end: str) -> None:
     budget = Budget("1MiB")
@@ -339,6 +409,8 @@ def test_the_memory_is_charged_once() -> None:
         (ValueError, {"capacity": 5, "dtype": "S0"}),
         (ValueError, {"capacity": 5, "shape": (2, 0)}),
         (ValueError, {"capacity": 5, "shape": -1}),
+        (ValueError, {"capacity": 5, "shape": (1,) * 64}),
+        (ValueError, {"capacity": 5, "dtype": ("f4", (1,) * 32), "shape": (1,) * 32}),
         (TypeError, {"capacity": 5, "shape": "3"}),
         (TypeError, {"capacity": 5, "shape": 1.5}),
         (TypeError, {"capacity": 5, "budget": 5}),
@@ -364,6 +436,25 @@ def test_what_it_says_of_itself() -> None:
     ring.append(np.zeros((3, 2)))
     stats = ring.stats()
     assert (stats.items, stats.total, stats.capacity, stats.views) == (1, 1, 5, 0)
+
+
+def test_it_is_made_once() -> None:
+    ring = ArrayRing(5)
+    ring.append(1.0)
+    with pytest.raises(RuntimeError, match="initialised already; make another one"):
+        ring.__init__(6)  # type: ignore[misc]
+    assert ring.view().tolist() == [1.0]
+
+
+def test_the_peak_is_reset() -> None:
+    ring = ArrayRing(5)
+    assert ring.peak_nbytes == ring.stats().peak_nbytes == PAGE
+    ring.reset_stats()
+    assert ring.peak_nbytes == PAGE
+    ring.close()
+    assert (ring.nbytes, ring.peak_nbytes) == (0, PAGE)
+    ring.reset_stats()
+    assert ring.peak_nbytes == 0
 
 
 def test_it_stays_in_its_process() -> None:

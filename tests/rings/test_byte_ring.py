@@ -335,7 +335,7 @@ def test_a_ring_that_was_not_initialised() -> None:
     assert (len(ring), ring.nbytes, ring.closed) == (0, 0, True)
     ring.close()
     initialised = filled(b"one")
-    with pytest.raises(RuntimeError, match="initialised already"):
+    with pytest.raises(RuntimeError, match="initialised already; make another one"):
         initialised.__init__(SMALL)  # type: ignore[misc]
     assert list(initialised) == [b"one"]
 

@@ -171,6 +171,61 @@ def test_what_is_appended_is_let_go_of() -> None:
         ring.append(released)
 
 
+POINTERS: dict[str, Callable[[], Any]] = {
+    "array": lambda: np.array([object()]),
+    "array of none": lambda: np.empty(0, object),
+    "number": lambda: np.array([("x", 1.0)], [("name", "O"), ("at", "f8")])[0],
+    "structures": lambda: np.zeros(3, [("at", "M8[s]"), ("what", [("name", "O")])]),
+    "strings": lambda: np.array(["a"], np.dtypes.StringDType()),
+    "memoryview": lambda: memoryview(np.array([object()])),
+    "memoryview of structures": lambda: memoryview(np.zeros(3, [("a", "i1"), ("b", "O")])),
+    "ctypes": lambda: (ctypes.py_object * 2)(1, 2),
+}
+PLAIN: dict[str, Callable[[], Any]] = {
+    "dates": lambda: np.arange(3).astype("M8[s]"),
+    "dates in structures": lambda: np.zeros(3, [("Object", "M8[s]"), ("O", "f8")]),
+    "fields with an O": lambda: memoryview(np.zeros(3, [("Object", "i8"), ("O", "f8")])),
+    "doubles": lambda: array.array("d", [1.0, 2.0]),
+    "structure": lambda: np.zeros(1, [("a", "i4"), ("b", "c16")])[0],
+    "cast": lambda: memoryview(bytes(16)).cast("q"),
+    "ctypes": lambda: (ctypes.c_double * 2)(1, 2),
+}
+
+
+@pytest.mark.parametrize("make", POINTERS.values(), ids=POINTERS)
+def test_references_to_objects_are_refused(make: Callable[[], Any]) -> None:
+    ring = make_ring()
+    before = ring.stats()
+    with pytest.raises(TypeError, match="has Python objects"):
+        ring.append(make())
+    with pytest.raises(TypeError, match="has Python objects"):
+        ring.extend([make()])
+    assert ring.stats() == before
+
+
+@pytest.mark.parametrize("make", PLAIN.values(), ids=PLAIN)
+def test_what_has_no_references_is_taken(make: Callable[[], Any]) -> None:
+    ring, record = make_ring(), make()
+    ring.append(record)
+    assert ring[-1] == record.tobytes() if hasattr(record, "tobytes") else bytes(record)
+
+
+def test_a_dtype_that_meddles() -> None:
+    class Meddler(array.array):  # type: ignore[type-arg]
+        @property
+        def dtype(self) -> object:
+            ring.clear()
+            raise ArithmeticError
+
+    ring = make_ring()
+    record = Meddler("d", [1.0])
+    with pytest.raises(ArithmeticError):
+        ring.append(record)
+    record.append(2.0)  # it was let go of
+    ring._validate()
+    assert len(ring) == 0
+
+
 def test_a_record_that_changes_while_it_is_copied() -> None:
     ring = ByteRing("1MiB")
     record = np.zeros(50_000, np.uint8)

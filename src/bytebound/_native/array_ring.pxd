@@ -17,6 +17,7 @@ cdef class ArrayRing(MappedRing):
     cdef Number number
     cdef int64_t least, most  # of an integer
     cdef object scalar  # the type of NumPy's own numbers of this dtype, or None
+    cdef object written  # by `written_bytes`, or None if there is no padding
     cdef readonly object dtype
     cdef readonly tuple shape
 
@@ -24,12 +25,7 @@ cdef class ArrayRing(MappedRing):
     cdef bint append_number(self, row) except -1
     cdef bint append_array(self, row) except -1
     cdef object as_rows(self, rows)
+    cdef object without_padding(self, array)
     cdef int write(self, array, bint one) except -1
     cdef uint64_t as_count(self, n) except? 0xFFFFFFFFFFFFFFFF
     cdef object copy_of(self, uint64_t most)
-
-
-cdef class _RowsView:
-    cdef ArrayRing ring
-    cdef const unsigned char *rows
-    cdef Py_ssize_t nbytes

@@ -7,7 +7,6 @@ cimport cython
 from cpython.buffer cimport (
     PyBUF_SIMPLE,
     PyBUF_WRITABLE,
-    PyBuffer_FillInfo,
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
@@ -39,6 +38,7 @@ from bytebound._native.core cimport (
     bb_status,
     bb_system_mirrors,
 )
+from bytebound._native.mapped_ring cimport MappedView
 from bytebound._native.support cimport bb_lock, bb_publish, bb_unlock
 
 from collections import namedtuple
@@ -46,6 +46,7 @@ from math import prod
 from operator import index as to_index
 from sys import byteorder as _byteorder
 
+from bytebound._native.rows import checked_shape, written_bytes
 from bytebound._native.units import MAX_SIZE as _MAX_SIZE
 
 
@@ -84,18 +85,6 @@ cdef int import_numpy() except -1:
     return 0
 
 
-cdef tuple checked_shape(shape):
-    try:
-        lengths = tuple(map(to_index, shape)) if isinstance(shape, (tuple, list)) else (
-            to_index(shape),
-        )
-    except TypeError:
-        raise TypeError(f"shape must be an int or a tuple of ints, not {shape!r}") from None
-    if any(length < 1 for length in lengths):
-        raise ValueError(f"shape must have no length below 1, not {shape!r}")
-    return lengths
-
-
 cdef inline int enter(ArrayRing self) except -1:
     """Take the lock of a ring that can be used."""
     bb_lock(&self.mutex)
@@ -119,7 +108,7 @@ cdef class ArrayRing(MappedRing):
     dtype : numpy.dtype or what makes one
         Of the numbers, or of structured rows; none with Python objects.
     shape : int or tuple of int
-        Of a row; ``()`` for a single number or structure.
+        Of a row; ``()`` for a single number or structure. One dimension less than NumPy's most.
     budget : Budget, optional
         A budget above that the memory is charged to as well.
     name : str, optional
@@ -147,8 +136,15 @@ cdef class ArrayRing(MappedRing):
     piece for every n, and `view` takes the same time for a thousand and for ten million. Where
     the platform cannot do that, every row is written to two places instead, and both are charged.
 
-    Charged once, when the ring is made: ``capacity`` rows, in whole pages. That is what the kernel
-    counts once every page has been written. Only rows that were written are ever shown.
+    Charged once, when the ring is made: ``capacity`` rows, in whole pages. Only rows that were
+    written are ever shown. The padding of a dtype is zero in them, but in an array of just that
+    dtype that is C-contiguous, which is taken byte by byte.
+
+    Once every page has been written, `nbytes` is what control groups count, and the proportional
+    size (PSS) of a process. Its resident size (RSS) counts a page once for each address at which
+    it was touched: up to twice `nbytes` when the ring has wrapped and been read. So does a
+    `Governor` with ``source="resident"``; with ``"rlimit"`` it counts addresses, twice `nbytes`
+    from the start, and with ``"cgroup"`` each page once.
 
     Appending is O(bytes of the row), extending O(bytes that stay). Safe to use from several
     threads, with and without the GIL; what views show while others write may be half written,
@@ -198,6 +194,13 @@ cdef class ArrayRing(MappedRing):
             raise ValueError(f"a row must have at least one byte, and {kind!r} has none")
         if rows > _MAX_SIZE or row_bytes > _MAX_SIZE:
             raise MemoryError(f"there is no memory for {rows} rows of {row_bytes} bytes")
+        try:
+            numpy.empty((0,) + row_shape, kind)
+        except ValueError as error:
+            raise ValueError(
+                f"NumPy makes no array of rows of {len(row_shape)} dimensions: {error}"
+            ) from None
+        written = written_bytes(kind)
         self.join_budget(budget, name)
         status = BB_OVER_BUDGET
         while status == BB_OVER_BUDGET:
@@ -207,17 +210,26 @@ cdef class ArrayRing(MappedRing):
             )
             if status == BB_OVER_BUDGET:
                 make_room(self, self.budget, &refusal, refusal.requested)
-        self.enlist()
         if status != BB_OK:
             raise self.error_of(status, &refusal)
         self.dtype = kind
         self.shape = row_shape
-        if row_shape == () and kind.isnative and kind.kind in "iuf":
+        self.written = numpy.array(written, "u1") if 0 in written else None
+        if row_shape == () and kind.isnative and kind.kind in "iuf" and self.written is None:
             self.expect_numbers()
         self.enlist()
 
     def __dealloc__(self):
         bb_array_ring_close(&self.ring)
+
+    cdef void close_core(self) noexcept:
+        bb_array_ring_close(&self.ring)
+
+    cdef bint check_core(self, const char **reason) noexcept:
+        return bb_array_ring_validate(&self.ring, reason)
+
+    cdef void look_away(self, MappedView view) noexcept:
+        bb_array_ring_unview(&self.ring)
 
     # ---- writing ----
 
@@ -332,9 +344,16 @@ cdef class ArrayRing(MappedRing):
         if self.dtype is None:
             raise self.unusable()
         if not hasattr(rows, "dtype"):
-            return numpy.asarray(rows, dtype=self.dtype, order="C")
-        array = rows if type(rows) is ndarray else numpy.asarray(rows)
-        return array.astype(self.dtype, "C", "same_kind", True, False)  # no copy without need
+            array = numpy.asarray(rows, dtype=self.dtype, order="C")
+        else:
+            array = rows if type(rows) is ndarray else numpy.asarray(rows)
+            array = array.astype(self.dtype, "C", "same_kind", True, False)  # only if need be
+        return array if self.written is None or array is rows else self.without_padding(array)
+
+    cdef object without_padding(self, array):
+        """A copy whose padding is zero: NumPy leaves there what was in the memory before."""
+        values = array.reshape(-1).view("u1").reshape(-1, len(self.written)) & self.written
+        return values.reshape(-1).view(self.dtype).reshape(array.shape)
 
     cdef int write(self, array, bint one) except -1:
         """Append what is in a C-contiguous array, or number, of the right dtype and shape."""
@@ -359,15 +378,6 @@ cdef class ArrayRing(MappedRing):
         """Forget every row, but not how many there were; what views show stays. O(1)."""
         enter(self)
         bb_array_ring_clear(&self.ring)
-        bb_unlock(&self.mutex)
-
-    def close(self):
-        """Give the memory back; the ring can only be looked at from outside then.
-
-        As long as views are alive it stays, and stays charged. Closing again does nothing.
-        """
-        bb_lock(&self.mutex)
-        bb_array_ring_close(&self.ring)
         bb_unlock(&self.mutex)
 
     # ---- reading ----
@@ -410,14 +420,14 @@ cdef class ArrayRing(MappedRing):
         >>> ring.view().tolist(), stable.tolist()
         ([2, 3], [1, 2])
         """
-        cdef _RowsView view
+        cdef MappedView view
         cdef uint64_t count = self.as_count(n)
         if copy:
             return self.copy_of(count)
-        view = _RowsView.__new__(_RowsView)
+        view = MappedView.__new__(MappedView)
         enter(self)
         count = min(count, self.ring.count)
-        view.rows = bb_array_ring_rows(&self.ring, count)
+        view.start = bb_array_ring_rows(&self.ring, count)
         view.nbytes = count * self.ring.row_bytes
         bb_array_ring_view(&self.ring)
         view.ring = self
@@ -540,31 +550,6 @@ cdef class ArrayRing(MappedRing):
             f"<{type(self).__name__}{name}: {state} of {self.dtype} {self.shape}, "
             f"{self.nbytes:,} bytes>"
         )
-
-    def _validate(self):
-        """Raise AssertionError if an invariant of the core does not hold."""
-        cdef const char *reason = NULL
-        cdef bint valid
-        bb_lock(&self.mutex)
-        valid = bb_array_ring_validate(&self.ring, &reason)
-        bb_unlock(&self.mutex)
-        if not valid:
-            raise AssertionError((<bytes> reason).decode())
-
-
-@cython.no_gc_clear  # without its ring it could not look away
-@cython.final
-cdef class _RowsView:
-    """What an array of a ring's own rows holds."""
-
-    def __getbuffer__(self, Py_buffer *buffer, int flags):
-        PyBuffer_FillInfo(buffer, self, <void *> self.rows, self.nbytes, 1, flags)
-
-    def __dealloc__(self):
-        if self.ring is not None:
-            bb_lock(&self.ring.mutex)
-            bb_array_ring_unview(&self.ring.ring)
-            bb_unlock(&self.ring.mutex)
 
 
 bb_publish(<PyTypeObject *> ArrayRing, "bytebound.ArrayRing")

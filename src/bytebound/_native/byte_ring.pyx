@@ -5,9 +5,10 @@
 
 cimport cython
 from cpython.buffer cimport (
+    PyBUF_FORMAT,
+    PyBUF_ND,
     PyBUF_SIMPLE,
     PyBUF_WRITABLE,
-    PyBuffer_FillInfo,
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
@@ -18,86 +19,37 @@ from cpython.bytes cimport (
     PyBytes_GET_SIZE,
 )
 from cpython.long cimport PyLong_FromUnsignedLongLong
-from cpython.memoryview cimport PyMemoryView_FromObject
 from cpython.number cimport PyNumber_AsSsize_t
 from cpython.object cimport PyTypeObject
 from cpython.slice cimport PySlice_AdjustIndices, PySlice_Unpack
-from libc.string cimport memcpy, memset
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy, strchr
 
 from bytebound._native.budget cimport make_room
+from bytebound._native.byte_ring_base cimport enter
 from bytebound._native.core cimport (
     BB_OK,
     BB_OVER_BUDGET,
-    BB_PINNED,
     BB_PINNED_COPY,
     BB_PINNED_RAISE,
     BB_TOO_LARGE,
-    BB_TOO_MANY,
     BB_UNSUPPORTED,
-    bb_budget_read,
-    bb_budget_reset_peak,
-    bb_budget_totals,
     bb_byte_ring_append,
-    bb_byte_ring_aside,
     bb_byte_ring_clear,
-    bb_byte_ring_close,
     bb_byte_ring_count,
-    bb_byte_ring_counters,
     bb_byte_ring_find,
-    bb_byte_ring_init,
-    bb_byte_ring_is_usable,
     bb_byte_ring_least,
-    bb_byte_ring_longest,
     bb_byte_ring_open,
     bb_byte_ring_pop,
-    bb_byte_ring_unview,
-    bb_byte_ring_validate,
-    bb_byte_ring_view,
     bb_record,
-    bb_system_mirrors,
+    bb_refusal,
+    bb_status,
 )
-from bytebound._native.support cimport bb_lock, bb_publish, bb_python_allocator, bb_unlock
+from bytebound._native.support cimport bb_publish, bb_unlock
 
-from collections import namedtuple
 from operator import index as to_index
 
-from bytebound._native.errors import EntryTooLargeError
 from bytebound._native.units import MAX_SIZE as _MAX_SIZE, parse_size
-
-
-class ByteRingStats(namedtuple("ByteRingStats", (
-    "items", "appends", "evictions", "set_aside", "views", "nbytes", "payload_nbytes",
-    "overhead_nbytes", "pinned_nbytes", "peak_nbytes", "max_bytes",
-))):
-    """What a ByteRing has done and what it holds; sizes in bytes.
-
-    Attributes
-    ----------
-    items : int
-        Records in the ring.
-    appends, set_aside : int
-        Records appended, and overwritten while they were viewed.
-    evictions : dict of str to int
-        Records dropped by reason, which is always ``"size"``: to make room in the block.
-    views : int
-        Views alive.
-    nbytes, payload_nbytes, overhead_nbytes, pinned_nbytes, peak_nbytes, max_bytes : int
-        As the ring's attributes of those names.
-    """
-
-    __slots__ = ()
-
-
-ByteRingStats.__module__ = "bytebound"
-
-
-cdef inline int enter(ByteRing self) except -1:
-    """Take the lock of a ring that can be used."""
-    bb_lock(&self.mutex)
-    if not bb_byte_ring_is_usable(&self.ring):
-        bb_unlock(&self.mutex)
-        raise self.unusable()
-    return 0
 
 
 cdef inline object append_bytes(ByteRing self, const void *data, Py_ssize_t length):
@@ -119,8 +71,24 @@ cdef inline object append_bytes(ByteRing self, const void *data, Py_ssize_t leng
         self.refuse(status, &refusal, length)
 
 
+cdef bint has_objects(record) except -1:
+    """Whether a buffer has references to Python objects, which only their owner keeps alive."""
+    cdef Py_buffer buffer
+    dtype = getattr(record, "dtype", None)
+    if dtype is not None:  # NumPy cannot say the format of some, dates for example
+        return dtype.hasobject
+    PyObject_GetBuffer(record, &buffer, PyBUF_FORMAT | PyBUF_ND)
+    try:
+        if buffer.format == NULL or strchr(buffer.format, b"O") == NULL:
+            return False
+        # Between colons are the names of fields.
+        return any("O" in codes for codes in (<bytes> buffer.format).decode().split(":")[::2])
+    finally:
+        PyBuffer_Release(&buffer)
+
+
 @cython.no_gc_clear  # dropping the budget would take it away from below the native ring
-cdef class ByteRing(MappedRing):
+cdef class ByteRing(ByteRingBase):
     """ByteRing(capacity, *, on_pinned="raise", budget=None, name=None)
 --
 
@@ -134,12 +102,13 @@ cdef class ByteRing(MappedRing):
     capacity : int or str
         The size of the block, in bytes or as text such as ``"64MiB"``; at least two pages (8 KiB
         mostly), and rounded down to whole ones. Everything is inside: each record takes 8 to
-        15 bytes more than its length, and an index 1/64 to 1/32 of the block.
+        15 bytes more than its length, and an index one page, or 1/64 to 1/32 of the block where
+        that is more. That is half of a block of two pages, and a quarter of one of four.
     on_pinned : {"raise", "copy"}
         What happens when a record has to be overwritten while views of it are alive:
         `append` raises BufferError and changes nothing; or the record is set aside, a page (4 KiB
         mostly) or more that is charged until its last view dies. The views stay as they are,
-        at the same address.
+        at the same address. The ring keeps a file descriptor for that.
     budget : Budget, optional
         A budget above that everything is charged to as well.
     name : str, optional
@@ -159,7 +128,7 @@ cdef class ByteRing(MappedRing):
     BudgetExceededError
         If a budget above has no room for the block.
     MemoryError
-        If there is no such memory.
+        If there is no such memory, or no file descriptor or mapping left to take it with.
     NotImplementedError
         For ``on_pinned="copy"`` where the platform cannot map memory twice.
 
@@ -169,9 +138,18 @@ cdef class ByteRing(MappedRing):
     what is read is copied, but for `view`. Safe to use from several threads, with and without the
     GIL.
 
-    The block is charged whole when it is made. `nbytes` is the block and what is set aside;
-    `max_bytes` is the block, or twice as much with ``on_pinned="copy"``. Pages take memory
-    when they are first written; so `nbytes` is what the kernel counts once all have been.
+    The block is charged whole when it is made. `nbytes` is the block and what views take beside
+    it, `pinned_nbytes`. `max_bytes` is the block; with ``on_pinned="copy"`` it is twice the block
+    and two tables that views are found by, of 8 bytes for each page. That is enough to set aside
+    all records in the ring at once, and to look at newer ones; views that outlast several
+    laps of the ring may need more, and are refused then.
+
+    Pages take memory when they are first written, and then the kernel counts them once:
+    `nbytes` is what control groups count, and the proportional size (PSS) of a process. Its
+    resident size (RSS) counts a page once for each address at which it was touched: twice where
+    records lay across the end of the ring, and once more where views were read with
+    ``on_pinned="copy"``. So does a `Governor` with ``source="resident"``; with ``"rlimit"`` it
+    counts addresses, twice the block from the start, and with ``"cgroup"`` each page once.
 
     Where the platform cannot map memory twice in a row, the block takes twice its size
     of records, and that is charged.
@@ -193,11 +171,6 @@ cdef class ByteRing(MappedRing):
     (b'first', 1, 2)
     """
 
-    def __cinit__(self, *args, **kwargs):
-        bb_byte_ring_init(&self.ring, bb_python_allocator(), &bb_system_mirrors)
-        self.own = &self.ring.budget
-        self.is_closed = &self.ring.closed
-
     def __init__(self, capacity, *, on_pinned="raise", budget=None, name=None):
         cdef bb_refusal refusal
         cdef bb_status status
@@ -216,7 +189,6 @@ cdef class ByteRing(MappedRing):
             )
             if status == BB_OVER_BUDGET:
                 make_room(self, self.budget, &refusal, refusal.requested)
-        self.enlist()
         if status == BB_TOO_LARGE:
             raise ValueError(f"capacity must be at most 1 TiB, not {size} bytes")
         if status == BB_UNSUPPORTED:
@@ -227,34 +199,7 @@ cdef class ByteRing(MappedRing):
         self.on_pinned = on_pinned
         self.enlist()
 
-    def __dealloc__(self):
-        bb_byte_ring_close(&self.ring)
-
     # ---- writing ----
-
-    cdef int refuse(self, bb_status status, const bb_refusal *refusal, Py_ssize_t length) except -1:
-        """Raise for a status, unless others under the budget made room to try again."""
-        if status == BB_OVER_BUDGET:
-            return make_room(self, self.budget, refusal, refusal.requested)
-        if status == BB_PINNED:
-            raise BufferError(
-                f"record {self.ring.blocker} would be overwritten while views of it are alive: "
-                'release them, or make the ring with on_pinned="copy"'
-            )
-        if status == BB_TOO_MANY:
-            raise BufferError("too many views of one ByteRing are alive")
-        if status == BB_TOO_LARGE and refusal.level == NULL:
-            raise EntryTooLargeError(
-                f"a record of {length} bytes cannot fit into capacity={self.capacity}: the longest "
-                f"has {bb_byte_ring_longest(&self.ring)}",
-                length, self.capacity,
-            )
-        if status == BB_TOO_LARGE:
-            raise BufferError(
-                f"views need {refusal.requested} more bytes beside the block, and {refusal.total} "
-                f"of max_bytes={refusal.limit} are in use: release some"
-            )
-        raise self.error_of(status, refusal)
 
     def append(self, record, /):
         """Copy a record in and return its sequence number; the oldest leave as needed.
@@ -273,7 +218,7 @@ cdef class ByteRing(MappedRing):
         Raises
         ------
         TypeError
-            If it is not bytes-like.
+            If it is not bytes-like, or consists of references to Python objects.
         BufferError, ValueError
             If its buffer is not contiguous; who exports it says so.
         EntryTooLargeError
@@ -294,6 +239,10 @@ cdef class ByteRing(MappedRing):
             return append_bytes(self, PyBytes_AS_STRING(record), PyBytes_GET_SIZE(record))
         PyObject_GetBuffer(record, &buffer, PyBUF_SIMPLE)
         try:
+            if buffer.itemsize >= <Py_ssize_t> sizeof(void *) and has_objects(record):
+                raise TypeError(
+                    f"a record is plain bytes, and {type(record).__name__} has Python objects"
+                )
             return append_bytes(self, buffer.buf, buffer.len)
         finally:
             PyBuffer_Release(&buffer)
@@ -323,57 +272,15 @@ cdef class ByteRing(MappedRing):
             self.append(record)
 
     def clear(self):
-        """Drop every record; sequence numbers go on. Views stay as they are. O(1)."""
+        """Drop every record; sequence numbers go on. Views stay as they are. O(1).
+
+        Without views, what they took is given back too.
+        """
         enter(self)
         bb_byte_ring_clear(&self.ring)
         bb_unlock(&self.mutex)
 
-    def close(self):
-        """Give the block back; the ring can only be looked at from outside then.
-
-        As long as views are alive the block stays, and stays charged. Closing again does nothing.
-        """
-        bb_lock(&self.mutex)
-        bb_byte_ring_close(&self.ring)
-        bb_unlock(&self.mutex)
-
     # ---- reading ----
-
-    cdef bytes copy_of(self, uint64_t seq):
-        """A record, or None if it is not there (any more)."""
-        cdef bb_record record
-        cdef bytes copy
-        enter(self)
-        if seq < self.ring.first_seq or seq >= self.ring.next_seq:
-            bb_unlock(&self.mutex)
-            return None
-        record = bb_byte_ring_find(&self.ring, seq)
-        bb_unlock(&self.mutex)
-        # No Python allocation happens under the lock, so the record may be gone after it.
-        copy = PyBytes_FromStringAndSize(NULL, record.length)
-        bb_lock(&self.mutex)
-        if not bb_byte_ring_is_usable(&self.ring) or seq < self.ring.first_seq:
-            bb_unlock(&self.mutex)
-            return None
-        record = bb_byte_ring_find(&self.ring, seq)
-        memcpy(PyBytes_AS_STRING(copy), record.bytes, record.length)
-        bb_unlock(&self.mutex)
-        return copy
-
-    cdef bint locate(self, Py_ssize_t index, uint64_t *seq) except -1:
-        """The sequence number at an index, if there is one."""
-        cdef uint64_t count
-        cdef bint there
-        enter(self)
-        count = bb_byte_ring_count(&self.ring)
-        if index < 0:
-            there = <uint64_t> -(index + 1) < count
-            seq[0] = self.ring.next_seq - <uint64_t> -(index + 1) - 1
-        else:
-            there = <uint64_t> index < count
-            seq[0] = self.ring.first_seq + <uint64_t> index
-        bb_unlock(&self.mutex)
-        return there
 
     cdef bytes at(self, Py_ssize_t index):
         cdef uint64_t seq = 0
@@ -567,180 +474,5 @@ cdef class ByteRing(MappedRing):
             view = self.view_of(seq)
             if view is not None:
                 return view
-
-    cdef object view_of(self, uint64_t seq):
-        """A view of a record, or None if it is not there any more."""
-        cdef _RecordView view = _RecordView.__new__(_RecordView)
-        cdef bb_refusal refusal
-        cdef bb_status status
-        view.ring = self
-        while True:
-            enter(self)
-            if seq < self.ring.first_seq:
-                bb_unlock(&self.mutex)
-                return None
-            status = bb_byte_ring_view(&self.ring, seq, &view.view, &refusal)
-            bb_unlock(&self.mutex)
-            if status == BB_OK:
-                break
-            self.refuse(status, &refusal, 0)
-        view.looks = True
-        return PyMemoryView_FromObject(view)
-
-    def __iter__(self):
-        cdef _ByteRingIterator iterator = _ByteRingIterator.__new__(_ByteRingIterator)
-        iterator.ring = self
-        enter(self)
-        iterator.first = iterator.following = self.ring.first_seq
-        iterator.last = self.ring.next_seq
-        bb_unlock(&self.mutex)
-        return iterator
-
-    def __len__(self):
-        cdef uint64_t count
-        bb_lock(&self.mutex)
-        count = bb_byte_ring_count(&self.ring)
-        bb_unlock(&self.mutex)
-        return count
-
-    # ---- what it takes ----
-
-    @property
-    def first_seq(self):
-        """int: The sequence number of the oldest record; `next_seq` if there is none."""
-        cdef uint64_t seq
-        bb_lock(&self.mutex)
-        seq = self.ring.first_seq
-        bb_unlock(&self.mutex)
-        return seq
-
-    @property
-    def next_seq(self):
-        """int: The sequence number that the next record gets: how many there ever were."""
-        cdef uint64_t seq
-        bb_lock(&self.mutex)
-        seq = self.ring.next_seq
-        bb_unlock(&self.mutex)
-        return seq
-
-    @property
-    def payload_nbytes(self):
-        """int: The lengths of the records in the ring, together."""
-        cdef uint64_t payload
-        bb_lock(&self.mutex)
-        payload = self.ring.payload
-        bb_unlock(&self.mutex)
-        return payload
-
-    @property
-    def pinned_nbytes(self):
-        """int: Bytes charged for views beside the block; a part of `overhead_nbytes`.
-
-        0 with ``on_pinned="raise"``: views look at the block then.
-        """
-        cdef uint64_t aside
-        bb_lock(&self.mutex)
-        aside = bb_byte_ring_aside(&self.ring)
-        bb_unlock(&self.mutex)
-        return aside
-
-    def stats(self):
-        """What the ring has done and holds, at one instant.
-
-        Returns
-        -------
-        ByteRingStats
-        """
-        cdef bb_byte_ring_counters counters
-        cdef bb_budget_totals totals
-        cdef uint64_t count, payload, aside, views
-        bb_lock(&self.mutex)
-        counters = self.ring.counters
-        totals = bb_budget_read(&self.ring.budget)
-        count = bb_byte_ring_count(&self.ring)
-        payload = self.ring.payload
-        aside = bb_byte_ring_aside(&self.ring)
-        views = self.ring.views
-        bb_unlock(&self.mutex)
-        return ByteRingStats(
-            items=count,
-            appends=counters.appends,
-            evictions={"size": counters.evictions},
-            set_aside=counters.set_aside,
-            views=views,
-            nbytes=totals.total,
-            payload_nbytes=payload,
-            overhead_nbytes=totals.total - payload,
-            pinned_nbytes=aside,
-            peak_nbytes=totals.peak,
-            max_bytes=totals.limit,
-        )
-
-    def reset_stats(self):
-        """Set every counter to zero and `peak_nbytes` to what is charged now."""
-        cdef bb_byte_ring_counters none
-        memset(&none, 0, sizeof(none))
-        bb_lock(&self.mutex)
-        self.ring.counters = none
-        bb_budget_reset_peak(&self.ring.budget)
-        bb_unlock(&self.mutex)
-
-    def __repr__(self):
-        name = "" if self.name is None else f" {self.name!r}"
-        state = "closed" if self.closed else f"{len(self):,} records, {self.payload_nbytes:,} bytes"
-        return f"<{type(self).__name__}{name}: {state}, in {self.nbytes:,} of {self.max_bytes:,}>"
-
-    def _validate(self):
-        """Raise AssertionError if an invariant of the core does not hold."""
-        cdef const char *reason = NULL
-        cdef bint valid
-        bb_lock(&self.mutex)
-        valid = bb_byte_ring_validate(&self.ring, &reason)
-        bb_unlock(&self.mutex)
-        if not valid:
-            raise AssertionError((<bytes> reason).decode())
-
-
-@cython.no_gc_clear  # without its ring it could not look away
-@cython.final
-cdef class _RecordView:
-    """What a memoryview of a record holds."""
-
-    def __getbuffer__(self, Py_buffer *buffer, int flags):
-        PyBuffer_FillInfo(
-            buffer, self, <void *> self.view.record.bytes, self.view.record.length, 1, flags
-        )
-
-    def __dealloc__(self):
-        if self.looks:
-            bb_lock(&self.ring.mutex)
-            bb_byte_ring_unview(&self.ring.ring, &self.view)
-            bb_unlock(&self.ring.mutex)
-
-
-@cython.final
-cdef class _ByteRingIterator:
-    """From the oldest record to the newest; raises RuntimeError once the ring has changed."""
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        cdef ByteRing ring = self.ring
-        cdef bytes copy
-        cdef uint64_t seq
-        cdef bint changed
-        if self.following == self.last:
-            raise StopIteration
-        enter(ring)
-        seq = self.following
-        changed = self.first != ring.ring.first_seq or self.last != ring.ring.next_seq
-        self.following = self.last if changed else seq + 1
-        bb_unlock(&ring.mutex)
-        copy = None if changed else ring.copy_of(seq)
-        if copy is None:
-            raise RuntimeError("the ByteRing changed during iteration")
-        return copy
-
 
 bb_publish(<PyTypeObject *> ByteRing, "bytebound.ByteRing")

@@ -69,7 +69,7 @@ cdef class BoundedContainer(Member):
             raise TypeError(f"budget must be a Budget or None, not {type(budget).__name__}")
         if self.ready:
             raise RuntimeError(
-                f"this {type(self).__name__} is initialised already; use resize() to change bounds"
+                f"this {type(self).__name__} is initialised already; make another one instead"
             )
         self.ready = True
         self.budget = budget
