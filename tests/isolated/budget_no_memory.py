@@ -5,6 +5,7 @@ Argument: the name of one of the operations below.
 
 import contextlib
 import sys
+import sysconfig
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -113,6 +114,9 @@ OPERATIONS: dict[str, Callable[[Crew], object]] = {
     "refuse": refuse,
 }
 
+if sys.argv[1] in ("report", "refuse") and sysconfig.get_config_var("Py_GIL_DISABLED"):
+    print("skip: CPython 3.13 without GIL crashes in Python code that sorts what a generator yields")
+    sys.exit()
 failures = fail_each(make, OPERATIONS[sys.argv[1]], check, state)
 assert failures > 0, "nothing could fail"
 print(failures)
