@@ -115,7 +115,7 @@ OPERATIONS: dict[str, Callable[[Crew], object]] = {
 }
 
 if sys.argv[1] in ("report", "refuse") and sysconfig.get_config_var("Py_GIL_DISABLED"):
-    print("skip: CPython 3.13 without GIL crashes in Python code that sorts what a generator yields")
+    print("skip: CPython 3.13 without GIL crashes where what a generator yields is sorted")
     sys.exit()
 failures = fail_each(make, OPERATIONS[sys.argv[1]], check, state)
 assert failures > 0, "nothing could fail"
