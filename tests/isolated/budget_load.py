@@ -10,6 +10,7 @@ import random
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from bytebound import (
     ByteRing,
     LRUCache,
     MemoryPool,
+    PinnedError,
     RingBuffer,
     SizeTracker,
 )
@@ -50,6 +52,7 @@ class Crew(NamedTuple):
 
 
 looks = passed = evicted = refused = 0
+failures: list[str] = []
 
 
 def look(root: Budget) -> None:
@@ -142,9 +145,11 @@ def work(crew: Crew, number: int, gate: threading.Barrier, stop: threading.Event
     """Do anything, round after round; what was not expected ends the whole run."""
     try:
         serve(crew, number, gate, stop)
+    except threading.BrokenBarrierError:
+        pass
     except BaseException:
+        failures.append(traceback.format_exc())
         gate.abort()
-        raise
 
 
 def serve(crew: Crew, number: int, gate: threading.Barrier, stop: threading.Event) -> None:
@@ -156,7 +161,7 @@ def serve(crew: Crew, number: int, gate: threading.Barrier, stop: threading.Even
         while time.monotonic() < until:
             try:
                 chance.choice(todo)()
-            except MemoryError:
+            except (MemoryError, PinnedError):
                 refused += 1
             look(crew.root)
         gate.wait()
@@ -198,13 +203,16 @@ def main(seconds: float, max_bytes: int) -> None:
         thread.start()
     end = time.monotonic() + seconds
     rounds = 0
-    while not stop.is_set():
-        gate.wait(timeout=120)
-        add_up(crew)
-        rounds += 1
-        if time.monotonic() > end:
-            stop.set()
-        gate.wait(timeout=120)
+    while not stop.is_set() and not failures:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            gate.wait(timeout=120)
+            add_up(crew)
+            rounds += 1
+            if time.monotonic() > end:
+                stop.set()
+            gate.wait(timeout=120)
+    if failures:
+        raise SystemExit("\n".join(failures))
     for thread in threads:
         thread.join(120)
     found = {
