@@ -63,14 +63,15 @@ static uint32_t evictable(const bb_lru *self, uint32_t index) {
 bb_status bb_lru_exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t payload, uint64_t least,
                                      bb_reason reason, bb_batch *batch, bb_refusal *refusal,
                                      uint32_t *room) {
-    bb_status status = BB_OVER_BUDGET;
+    bb_status status = reason == BB_BUDGET ? BB_OVER_BUDGET : BB_TOO_LARGE;
     uint32_t victim = evictable(self, bb_lru_oldest(self));
     if (victim != 0 && !may_leave(self, victim, reason)) {
         return status;
     }
     const uint64_t everything = self->payload + charged_overhead(self, self->overhead);
     if (!bb_budget_would_admit(&self->budget, everything, least, refusal)) {
-        return status; /* no need to go through the entries to know */
+        /* No need to go through the entries to know. */
+        return refusal->level == &self->budget ? BB_TOO_LARGE : BB_OVER_BUDGET;
     }
     bool may_stay = reason != BB_ITEMS;
     for (*room = 0;; victim = bb_lru_newer(self, victim)) {

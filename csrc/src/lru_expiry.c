@@ -89,8 +89,8 @@ static void fill_columns(bb_lru *self, uint32_t columns) {
     }
 }
 
-bb_status bb_lru_keep_times(bb_lru *self, uint32_t columns, uint64_t charge, bb_batch *batch,
-                            bb_refusal *refusal) {
+bb_status bb_lru_keep_times(bb_lru *self, uint32_t columns, uint32_t index, uint64_t charge,
+                            bb_batch *batch, bb_refusal *refusal) {
     const uint32_t before = self->columns;
     const uint32_t missing = columns & ~before;
     const uint64_t size = charge & ~BB_LRU_GIVEN;
@@ -111,9 +111,10 @@ bb_status bb_lru_keep_times(bb_lru *self, uint32_t columns, uint64_t charge, bb_
         fill_columns(self, missing);
         status = bb_lru_exchange_all(self, self->payload, own_bytes(self), refusal);
         if (status != BB_OK) {
-            status = bb_lru_exchange_for_oldest(self, 0, self->payload,
-                                                size + charged_overhead(self, self->least_overhead),
-                                                reason_for(self, refusal), batch, refusal, &room);
+            const uint64_t stays = index == 0 ? size : bb_lru_releasable(self, index);
+            status = bb_lru_exchange_for_oldest(
+                self, index, self->payload, stays + charged_overhead(self, self->least_overhead),
+                reason_for(self, refusal), batch, refusal, &room);
         }
     }
     if (status != BB_OK) {
@@ -282,6 +283,35 @@ uint32_t bb_lru_clear_way(bb_lru *self, uint32_t index, uint64_t now, uint64_t c
         index = bb_lru_index_of(self, entry.key, entry.hash);
     }
     return index;
+}
+
+uint64_t bb_lru_expired_payload(bb_lru *self, uint64_t now) {
+    uint64_t released = 0;
+    if (self->expiry == NULL) {
+        return 0;
+    }
+    for (uint32_t index = bb_lru_oldest(self); index != 0; index = bb_lru_newer(self, index)) {
+        released += bb_lru_has_expired(self, index, now) ? let_go(self, index) : 0;
+    }
+    for (uint32_t index = bb_lru_oldest(self); index != 0; index = bb_lru_newer(self, index)) {
+        if (bb_lru_has_expired(self, index, now)) {
+            take_back(self, index);
+        }
+    }
+    return released;
+}
+
+void bb_lru_hold_pinned(const bb_lru *self, bb_lru *copy) {
+    uint32_t copied = bb_lru_oldest(copy);
+    if (self->expiry == NULL || self->pins.count == 0) {
+        return;
+    }
+    for (uint32_t index = bb_lru_oldest(self); index != 0; index = bb_lru_newer(self, index)) {
+        if (is_pinned(self, index)) {
+            bb_wheel_remove(&copy->expiry->wheel, copied);
+        }
+        copied = bb_lru_newer(copy, copied);
+    }
 }
 
 void bb_lru_forget_expired(bb_lru *copy, uint64_t now) {

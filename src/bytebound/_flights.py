@@ -14,8 +14,12 @@ Each context knows the flights that it computes (`_computing`, which tasks inher
 creates them). Who is going to wait tells those of its context for what; then it follows what
 that flight's computation waits for in turn. If it comes back to its own, it computes instead of
 waiting. Telling comes before looking, so of several that close a circle at once, one sees it.
+What a thread waits for in other ways, such as joining another, is not seen.
+
+A forked child has none of the threads that led flights, so it lets go of all of them.
 """
 
+import os
 from _thread import allocate_lock
 from collections.abc import Callable, Hashable
 from contextlib import suppress
@@ -23,6 +27,7 @@ from contextvars import ContextVar, Token
 from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
+from weakref import WeakSet
 
 from bytebound._native.errors import BudgetExceededError
 
@@ -140,6 +145,7 @@ class Flights:
         self._cache = cache
         self._look = getattr(cache, "peek", cache.get)
         self._flights: Table = {}
+        _everybody.add(self)
         # What makes of a result that is there already what the caller gets, if it is not itself.
         self.hit: Callable[[Any], Any] | None = None
 
@@ -212,6 +218,10 @@ class Flights:
         if flight is not None:
             flight.forgotten = True
 
+    def abandon(self) -> None:
+        """Let go of every flight after a fork: other threads, which led them, are not here."""
+        self._flights.clear()
+
     # ---- refusing ----
 
     def _name(self) -> str:
@@ -246,6 +256,18 @@ def _names(function: Callable[..., Any], args: Arguments) -> list[str]:
     rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "")
     extra = range(max(len(args) - len(names), 0))
     return [*names[: len(args)], *(f"{rest}[{i}]" for i in extra)]
+
+
+_everybody: WeakSet[Flights] = WeakSet()
+
+
+def _after_fork() -> None:
+    for flights in list(_everybody):
+        flights.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 async def _ready(value: Any) -> Any:

@@ -30,8 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             pair_trim(&self, amount * 40);
             break;
         case 2:
-            if (data[at + 2] < 100) {
+            if (data[at + 2] < 60) {
                 pair_copy(&self);
+            } else if (data[at + 2] < 100) {
+                pair_snapshot(&self);
             } else {
                 pair_limit(&self, 200 + 60u * data[at + 1], self.lru.max_count);
             }

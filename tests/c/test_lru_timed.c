@@ -169,6 +169,71 @@ static void pins_suspend_times(void) {
     pair_close(&self);
 }
 
+/* Without room for its own memory, a pin is refused, and changes nothing. */
+static void a_pin_takes_room_or_is_refused(void) {
+    uint32_t refused = 0;
+    uint32_t done = 0;
+    for (uint64_t limit = 100; limit < 400; limit++) {
+        pair self;
+        pair_open(&self, limit, limit % 3 ? BB_UNLIMITED : 300, UINT32_MAX, true);
+        for (uintptr_t key = 1; key <= 1 + limit % 2; key++) {
+            (void)pair_put(&self, key, 10);
+        }
+        if (find(&self.lru, 1) != 0) {
+            pair_pin(&self, 1);
+            done += self.lru.pins.count == 1;
+            refused += self.lru.pins.count == 0;
+            CHECK(find(&self.lru, 1) != 0);
+        }
+        check_same(&self);
+        check_pinned(&self);
+        pair_close(&self);
+    }
+    CHECK(refused > 20 && done > 20);
+}
+
+/* The column of times evicts others before it is refused, and never the entry that it is for. */
+static void times_take_room_beside_an_entry(void) {
+    uint32_t refused = 0;
+    uint32_t done = 0;
+    for (uint64_t limit = 500; limit < 2500; limit += 7) {
+        pair self;
+        pair_open(&self, limit, limit % 3 ? BB_UNLIMITED : 2000, UINT32_MAX, true);
+        for (uintptr_t key = 1; key <= 10; key++) {
+            (void)pair_put(&self, key, 60);
+        }
+        const uintptr_t oldest = self.model.entries[0].key;
+        self.now = 1; /* so that the one that is there stays */
+        const bb_status status = pair_put_for(&self, oldest, 60, 10, BB_NEVER);
+        done += status == BB_OK;
+        refused += status == BB_TOO_LARGE || status == BB_OVER_BUDGET;
+        CHECK(done + refused != 0 && find(&self.lru, oldest) != 0);
+        check_same(&self);
+        pair_close(&self);
+    }
+    CHECK(refused > 20 && done > 20);
+}
+
+/* A snapshot at an instant when something is over, pinned, or both. */
+static void snapshots_leave_out_what_is_over(void) {
+    for (int64_t n = -1; n < 9; n++) {
+        pair self;
+        pair_open(&self, BB_UNLIMITED, BB_UNLIMITED, UINT32_MAX, true);
+        for (uintptr_t key = 1; key <= 60; key++) {
+            CHECK(pair_put_for(&self, key, 1, key % 3 ? 10 : BB_NEVER, BB_NEVER) == BB_OK);
+            if (key % 4 == 0) {
+                pair_pin(&self, key);
+            }
+        }
+        self.now = 20;
+        self.ledger.fail_in = n;
+        pair_snapshot(&self);
+        self.ledger.fail_in = -1;
+        check_same(&self);
+        pair_close(&self);
+    }
+}
+
 /* The same story with the n-th allocation failing, for every n. */
 static void survives_every_failing_allocation(void) {
     for (int64_t n = 0;; n++) {
@@ -237,6 +302,9 @@ int main(void) {
     a_write_takes_out_a_few();
     pins_hold_against_everything();
     pins_suspend_times();
+    a_pin_takes_room_or_is_refused();
+    times_take_room_beside_an_entry();
+    snapshots_leave_out_what_is_over();
     survives_every_failing_allocation();
     cursors_go_on();
     return 0;

@@ -24,9 +24,12 @@ static inline bb_status pair_put_for(pair *self, uintptr_t key, uint64_t charge,
                              : ttl != BB_NEVER ? BB_LRU_TIMERS
                                                : 0;
     const uint32_t count = self->lru.count;
-    bb_status status = bb_lru_keep_times(&self->lru, columns, charge, &batch, &refusal);
+    const uint32_t index = self->now & 1 ? find(&self->lru, key) : 0; /* what stays */
+    bb_status status = bb_lru_keep_times(&self->lru, columns, index, charge, &batch, &refusal);
     CHECK(status == BB_OK || (batch.count == 0 && self->lru.count == count));
-    take_batch(self, &batch, 0);
+    CHECK(status != BB_OVER_BUDGET || refusal.level == &self->parent);
+    take_batch(self, &batch, index != 0 ? key : 0);
+    CHECK(index == 0 || find(&self->lru, key) != 0);
     if (status != BB_OK) {
         return status;
     }
@@ -62,8 +65,10 @@ static inline void pair_pin(pair *self, uintptr_t key) {
     bb_batch_init(&batch);
     const uint32_t index = pair_find(self, key);
     if (index != 0) {
+        const uint64_t total = self->lru.budget.total;
         const bb_status status = bb_lru_pin(&self->lru, index, &batch, &refusal);
-        CHECK(status == BB_OK || batch.count == 0);
+        CHECK(status == BB_OK || (batch.count == 0 && self->lru.budget.total == total));
+        CHECK(status != BB_OVER_BUDGET || refusal.level == &self->parent);
         take_batch(self, &batch, key);
         if (status == BB_OK) {
             self->model.entries[model_find(&self->model, key)].pins++;
@@ -77,6 +82,32 @@ static inline void pair_unpin(pair *self, uintptr_t key) {
         bb_lru_unpin(&self->lru, (void *)key, hash_of(key));
         self->model.entries[at].pins--;
     }
+}
+
+/* What is seen of an LRU at one instant: what has not expired, and what is pinned. */
+static inline void pair_snapshot(pair *self) {
+    pair copy;
+    bb_refusal refusal;
+    pair_open(&copy, BB_UNLIMITED, BB_UNLIMITED, UINT32_MAX, false);
+    copy.ledger.fail_in = self->ledger.fail_in;
+    const bb_status status = bb_lru_copy(&self->lru, &copy.lru, &refusal);
+    CHECK(status == BB_OK || status == BB_NO_MEMORY);
+    uint64_t expired = 0;
+    for (uint32_t at = 0; at < self->model.count; at++) {
+        const model_entry *entry = &self->model.entries[at];
+        expired += model_has_expired(entry, self->now) ? entry->charge : 0;
+    }
+    CHECK(bb_lru_expired_payload(&self->lru, self->now) == expired);
+    if (status == BB_OK) {
+        bb_lru_hold_pinned(&self->lru, &copy.lru);
+        bb_lru_forget_expired(&copy.lru, self->now);
+        for (uint32_t at = 0; at < self->model.count; at++) {
+            if (!model_has_expired(&self->model.entries[at], self->now)) {
+                copy.model.entries[copy.model.count++] = self->model.entries[at];
+            }
+        }
+    }
+    pair_close(&copy); /* which looks whether they are the same */
 }
 
 static inline void check_pinned(pair *self) {

@@ -4,11 +4,13 @@ import copy
 import gc
 import math
 import pickle
+import random
 import sys
 import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -210,6 +212,80 @@ def test_overridden_expire_sees_what_expires() -> None:
     assert len(cache) == 1
 
 
+@pytest.mark.parametrize("base", [TTLCache, TLRUCache])
+def test_overridden_expire_is_told_the_time(base: Any) -> None:
+    times = []
+
+    class Told(base):  # type: ignore[misc]
+        def expire(self, time: Any) -> Any:
+            times.append(time)
+            return super().expire(time)
+
+    clock = Clock()
+    cache = Told(9, 5 if base is TTLCache else lambda _key, _value, now: now + 5, clock)
+    cache["a"] = 1
+    cache["b"] = 2
+    clock.now = 3.0
+    assert len(cache) == 2
+    assert cache.currsize == 2
+    assert "currsize=2" in repr(cache)
+    assert cache.popitem() == ("a", 1)
+    assert times[:2] == [0.0, 0.0]
+    assert len(times) >= 6
+    assert set(times[2:]) == {3.0}
+
+
+def test_comparisons_of_keys_that_use_the_cache_do_not_crash_it() -> None:
+    # They reach no OrderedDict, which CPython lets crash when it is changed while it compares.
+    chance = random.Random(7)
+    depth = 0
+
+    def use() -> None:
+        nonlocal depth
+        if depth > 2 or chance.random() > 0.05:
+            return
+        depth += 1
+        try:
+            step()
+        finally:
+            depth -= 1
+
+    class Key:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def __hash__(self) -> int:
+            use()
+            return self.number % 7
+
+        def __eq__(self, other: object) -> bool:
+            use()
+            return isinstance(other, Key) and self.number == other.number
+
+    def step() -> None:
+        key = Key(chance.randrange(20))
+        match chance.randrange(6):
+            case 0 | 1:
+                act(cache.__setitem__, key, 1)
+            case 2:
+                act(cache.pop, key, None)
+            case 3:
+                act(cache.popitem)
+            case 4:
+                act(cache.get, key)
+            case _:
+                act(cache.expire)
+
+    def act(operation: Callable[..., Any], *arguments: Any) -> None:
+        with suppress(KeyError):
+            operation(*arguments)
+
+    for _ in range(40):
+        cache = tlru_cache(12)
+        for _ in range(300):
+            step()
+
+
 def test_overridden_reading_is_honoured_by_get_and_pop() -> None:
     class Shouting(LRUCache[Any, Any]):
         def __getitem__(self, key: Any) -> Any:
@@ -296,6 +372,37 @@ def test_iterating_over_a_ttl_cache_while_entries_leave() -> None:
     assert next(walk) == 0
     cache.clear()
     assert list(walk) == []
+
+
+@pytest.mark.parametrize("make", [ttl_cache, tlru_cache])
+def test_overwriting_while_iterating_comes_to_an_end(make: Callable[..., Any]) -> None:
+    cache = make(10)
+    cache.update(a=1, b=2, c=3)
+    visited = []
+    for key in cache:
+        cache[key] = 9
+        visited.append(key)
+        assert len(visited) <= 3
+    assert set(visited) == {"a", "b", "c"}
+    cache.update(cache)
+    assert dict(cache) == dict.fromkeys("abc", 9)
+
+
+def test_iterating_stops_at_what_was_last() -> None:
+    cache = ttl_cache(10)
+    cache.update(a=1, b=2, c=3, d=4)
+    walks = [iter(cache) for _ in range(4)]
+    assert next(walks[1]) == "a"
+    del cache["d"]
+    assert next(walks[1]) == "b"
+    cache["b"] = 5
+    cache["x"] = 6
+    assert next(walks[2]) == "a"
+    del cache["c"]  # the last of those walks
+    assert [list(walk) for walk in walks] == [["a"], [], [], ["a"]]
+    assert list(cache) == ["a", "b", "x"]
+    cache.clear()
+    assert list(walks[3]) == []
 
 
 def test_overwriting_renews() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import inspect
+import os
 import random
 import sys
 import threading
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from hostile import run_isolated
 
 from bytebound import memoize
 
@@ -465,3 +467,11 @@ def test_every_result_is_right_under_load() -> None:
         assert list(pool.map(work, range(6))) == list(range(6))
     assert square.cache.nbytes <= 20_000
     square.cache._validate()
+
+
+# ---- forks ----
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+def test_a_forked_child_computes_what_others_were_computing() -> None:
+    assert run_isolated("memoize_forks.py").strip() == "ok"

@@ -395,9 +395,10 @@ bb_status bb_lru_limit(bb_lru *self, uint64_t limit, uint32_t max_count, bb_batc
 
 /* Sees to it that entries can be given times: `columns` are BB_LRU_TIMERS, and BB_LRU_IDLES for
  * those left unused. Evicts the oldest entries if there are arrays already and the budget has no
- * room for more. Fails as an insert of `charge` would that needs them. */
-bb_status bb_lru_keep_times(bb_lru *self, uint32_t columns, uint64_t charge, bb_batch *batch,
-                            bb_refusal *refusal);
+ * room for more, but not the one at `index`, or 0. Fails as an insert of `charge` would that needs
+ * them. The entry may have another index afterwards. */
+bb_status bb_lru_keep_times(bb_lru *self, uint32_t columns, uint32_t index, uint64_t charge,
+                            bb_batch *batch, bb_refusal *refusal);
 
 /* Lets an entry expire `ttl` after now, and `idle` after its last use; BB_NEVER: not so. The
  * columns for it are kept; without them both must be BB_NEVER. */
@@ -453,6 +454,12 @@ bool bb_lru_expire(bb_lru *self, uint64_t now, uint32_t most, bb_batch *batch);
  * has left. */
 uint32_t bb_lru_clear_way(bb_lru *self, uint32_t index, uint64_t now, uint64_t charge,
                           bb_batch *batch);
+
+/* The payload that would be released if all that has expired left. O(entries). */
+uint64_t bb_lru_expired_payload(bb_lru *self, uint64_t now);
+
+/* Lets nothing expire in a fresh copy that is pinned in the original. */
+void bb_lru_hold_pinned(const bb_lru *self, bb_lru *copy);
 
 /* Takes what has expired out of a copy whose entries nobody holds yet. */
 void bb_lru_forget_expired(bb_lru *copy, uint64_t now);

@@ -47,6 +47,7 @@ from bytebound._native.core cimport (
     bb_lru_live_count,
     bb_lru_newer,
     bb_lru_oldest,
+    bb_lru_promote,
     bb_lru_remove,
     bb_lru_times_left,
     bb_page_size,
@@ -174,8 +175,11 @@ cdef class BytesBase(LRUTimed):
     cdef bint trim_some(self, uint64_t target, bb_batch *batch) noexcept:
         return bb_bytes_cache_trim(&self.core, target, BB_TRIMMED, batch)
 
-    cdef int keep_times(self, uint64_t ttl, uint64_t idle, uint64_t charge) except -1:
+    cdef int keep_times(
+        self, uint64_t ttl, uint64_t idle, PyObject *kept, uint64_t charge
+    ) except -1:
         cdef uint64_t more = 0
+        cdef uint32_t index = 0
         if (ttl != BB_NEVER or idle != BB_NEVER) and not self.lru.columns & BB_LRU_TIMERS:
             more = 16
         if idle != BB_NEVER and not self.lru.columns & BB_LRU_IDLES:
@@ -183,8 +187,15 @@ cdef class BytesBase(LRUTimed):
         if more != 0:
             # Room for them: the table cannot make any, for its entries are charged to the pool.
             more = more * self.lru.capacity + 4 * bb_page_size()
-            self.trim_to(self.max_bytes - min(more, self.max_bytes), self.lru.count)
-        return LRUTimed.keep_times(self, ttl, idle, charge)
+            if kept != NULL:
+                index = self.locate(<object> kept)
+                if index != 0:
+                    bb_lru_promote(&self.lru, index)  # so that it is the last to leave
+                bb_unlock(&self.mutex)
+            self.trim_to(
+                self.max_bytes - min(more, self.max_bytes), self.lru.count - (index != 0)
+            )
+        return LRUTimed.keep_times(self, ttl, idle, kept, charge)
 
     # ---- errors ----
 

@@ -176,7 +176,8 @@ cdef int store_for(
     if not self.timed and ttl is ... and idle_ttl is ...:
         return store(self, <PyObject *> key, <PyObject *> value, overwrite, demand, NULL)
     self.given_times(ttl, idle_ttl, &times)
-    self.keep_times(times.ttl, times.idle, 0)
+    if not self.keep_times(times.ttl, times.idle, <PyObject *> key, 0):
+        self.keep_times(times.ttl, times.idle, NULL, 0)
     return store(
         self, <PyObject *> key, <PyObject *> value, overwrite, demand,
         &times if self.timed else NULL,

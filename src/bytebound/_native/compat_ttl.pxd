@@ -38,4 +38,5 @@ cdef class TTLCache(Cache):
 cdef class TTLIterator:
     cdef TTLCache cache
     cdef void *position  # the link to visit next
+    cdef void *end       # the last to visit: what is written meanwhile comes after it
     cdef void *next

@@ -390,11 +390,18 @@ cdef int join_chain(TTLCache self, Link link) noexcept:
     return 0
 
 
+cdef inline int pass_by(TTLIterator self, Link link) noexcept:
+    self.position = link.newer if self.end != <void *> link else NULL
+    return 0
+
+
 cdef int leave_chain(TTLCache self, Link link) noexcept:
     cdef void *iterator = self.iterators
     while iterator != NULL:
         if (<TTLIterator> iterator).position == <void *> link:
-            (<TTLIterator> iterator).position = link.newer
+            pass_by(<TTLIterator> iterator, link)
+        elif (<TTLIterator> iterator).end == <void *> link:
+            (<TTLIterator> iterator).end = link.older
         iterator = (<TTLIterator> iterator).next
     if link.older != NULL:
         (<Link> link.older).newer = link.newer
@@ -483,12 +490,13 @@ cdef int forget(TTLCache self) noexcept:
 @cython.final
 @cython.no_gc_clear
 cdef class TTLIterator:
-    """Walks the keys that have not expired, in the order of writing."""
+    """Walks the keys that have not expired, in the order of writing, each once."""
 
     def __cinit__(self, TTLCache cache not None):
         self.cache = cache
         bb_lock(&cache.mutex)
         self.position = cache.first
+        self.end = cache.last
         self.next = cache.iterators
         cache.iterators = <void *> self
         bb_unlock(&cache.mutex)
@@ -516,7 +524,7 @@ cdef class TTLIterator:
             visited = <PyObject *> self.position
             if visited != NULL:
                 incref(visited)
-                self.position = (<Link> visited).newer
+                pass_by(self, <Link> visited)
             bb_unlock(&cache.mutex)
             if visited == NULL:
                 raise StopIteration

@@ -218,7 +218,8 @@ cdef extern from "bytebound/lru.h" nogil:
         bb_lru *self, uint64_t limit, uint32_t max_count, bb_batch *batch
     )
     bb_status bb_lru_keep_times(
-        bb_lru *self, uint32_t columns, uint64_t charge, bb_batch *batch, bb_refusal *refusal
+        bb_lru *self, uint32_t columns, uint32_t index, uint64_t charge, bb_batch *batch,
+        bb_refusal *refusal
     )
     void bb_lru_schedule(
         bb_lru *self, uint32_t index, uint64_t now, uint64_t ttl, uint64_t idle
@@ -238,6 +239,8 @@ cdef extern from "bytebound/lru.h" nogil:
     uint32_t bb_lru_clear_way(
         bb_lru *self, uint32_t index, uint64_t now, uint64_t charge, bb_batch *batch
     )
+    uint64_t bb_lru_expired_payload(bb_lru *self, uint64_t now)
+    void bb_lru_hold_pinned(const bb_lru *self, bb_lru *copy)
     void bb_lru_forget_expired(bb_lru *copy, uint64_t now)
     bb_status bb_lru_pin(bb_lru *self, uint32_t index, bb_batch *batch, bb_refusal *refusal)
     void bb_lru_unpin(bb_lru *self, void *key, uint64_t hash)

@@ -8,7 +8,6 @@ from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
 from libc.string cimport memset
 
-from bytebound._native.budget cimport check_room, make_room
 from bytebound._native.container cimport set_attributes
 from bytebound._native.core cimport (
     BB_CLEARED,
@@ -609,7 +608,7 @@ charge_overhead=True, name=None, ttl=None, idle_ttl=None, ttl_jitter=0.0, timer=
             self.timer,
         )
         entries = []
-        for key, value, charge, given, ttl, idle in self.entries(&payload):
+        for key, value, charge, given, ttl, idle in self.entries(False, &payload):
             entries.append((key, value, charge if given else None, ttl, idle))
         return _new, (type(self),), (settings, entries, self.__getstate__())
 

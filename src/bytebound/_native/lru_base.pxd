@@ -20,4 +20,4 @@ cdef extern from "lru_support.h":
 cdef class LRUBase(LRUTimed):
     cdef object remeasure_with(self, key, bb_found *found)
     cdef object recharge_at(self, uint32_t index, uint64_t charge, bb_found *found, bint demand)
-    cdef list entries(self, uint64_t *payload)
+    cdef list entries(self, bint pinned, uint64_t *payload)

@@ -31,7 +31,9 @@ from bytebound._native.core cimport (
     bb_lru_copy,
     bb_lru_counters,
     bb_lru_entry,
+    bb_lru_expired_payload,
     bb_lru_forget_expired,
+    bb_lru_hold_pinned,
     bb_lru_init,
     bb_lru_is_pinned,
     bb_lru_limit,
@@ -300,13 +302,14 @@ cdef class LRUBase(LRUTimed):
         Notes
         -----
         O(what is measured). Entries are taken at one instant and measured after it; with
-        ``sizer="shared"`` all as one graph.
+        ``sizer="shared"`` all as one graph. What has expired is neither counted as charged nor
+        measured, and stays for others to take out.
         """
         cdef uint64_t charged = 0
         cdef tuple objects
         measured = 0
         together = []
-        for key, value, charge, given, _ttl, _idle in self.entries(&charged):
+        for key, value, charge, given, _ttl, _idle in self.entries(True, &charged):
             if given:
                 measured += charge
             elif self.sizing == SIZE_SHARED:
@@ -358,11 +361,12 @@ cdef class LRUBase(LRUTimed):
 
     # ---- copying ----
 
-    cdef list entries(self, uint64_t *payload):
+    cdef list entries(self, bint pinned, uint64_t *payload):
         """``(key, value, charge, given, ttl, idle)`` of every entry, oldest first, at one instant.
 
-        What is charged for parts is not in the charges, but in the payload of that instant.
-        The times are seconds from then on, or None.
+        What is charged for parts is not in the charges, but in the payload of those entries at
+        that instant. The times are seconds from then on, or None. What is pinned beyond its time
+        is among them if so asked.
         """
         cdef bb_lru copy
         cdef bb_refusal refusal
@@ -371,13 +375,13 @@ cdef class LRUBase(LRUTimed):
         cdef uint32_t index
         cdef uint64_t ttl, idle
         cdef uint64_t now = self.exact_time() if self.timed else 0
-        if self.timed:
-            self.expire_until(now)
         bb_lru_init(&copy, bb_python_allocator(), BB_UNLIMITED, UINT32_MAX, False, NULL)
         bb_lock(&self.mutex)
-        payload[0] = self.lru.payload
         status = bb_lru_copy(&self.lru, &copy, &refusal)
         if status == BB_OK:
+            payload[0] = self.lru.payload - bb_lru_expired_payload(&self.lru, now)
+            if pinned:
+                bb_lru_hold_pinned(&self.lru, &copy)
             bb_lru_forget_expired(&copy, now)
             bb_share_entries(&copy)
         bb_unlock(&self.mutex)
@@ -418,8 +422,8 @@ cdef class LRUBase(LRUTimed):
         """A cache of the same class, settings, contents and order, with entries of its own.
 
         Keys and values are shared, counters start at zero; entries have the time left that they
-        have here, and no pins. In a budget the copy is charged
-        like any other container.
+        have here, and no pins, so that what is pinned here beyond its time is left out. In a
+        budget the copy is charged like any other container. What has expired here leaves first.
 
         Raises
         ------
@@ -448,7 +452,7 @@ cdef class LRUBase(LRUTimed):
     def _pairs(self):
         cdef uint64_t payload
         pairs = []
-        for key, value, _charge, _given, _ttl, _idle in self.entries(&payload):
+        for key, value, _charge, _given, _ttl, _idle in self.entries(True, &payload):
             pairs.append((key, value))
         return pairs
 

@@ -76,21 +76,6 @@ cdef enum:
     IS_THERE = 2  # the key, which is not to be overwritten
     TRY_AGAIN = 3  # others made room
 
-cdef int have_room_made(
-    LRUCache self, uint32_t index, const PyObject *stored, uint64_t least,
-    const bb_refusal *refusal
-) except -1:
-    """Have the entries used longest ago leave, under a budget; not the one to be replaced."""
-    if index != 0:
-        check_room(self.budget, refusal, least)
-        bb_lock(&self.mutex)
-        if index <= self.lru.used and <PyObject *> self.lru.entries[index].key == stored:
-            bb_lru_promote(&self.lru, index)
-        bb_unlock(&self.mutex)
-    make_room(self, self.budget, refusal, least)
-    return 0
-
-
 cdef int store_at(
     LRUCache self, uint32_t index, PyObject *key, PyObject *value, Py_hash_t hash_value,
     uint64_t charge, bb_found *found, const Times *times
@@ -164,7 +149,7 @@ cdef int refuse(
     if status == BB_TOO_LARGE:
         return 0
     if status == BB_OVER_BUDGET:
-        have_room_made(self, index, stored, least, refusal)
+        self.have_room_made(index, stored, least, refusal)
         return TRY_AGAIN
     raise self.error_of(status, refusal)
 
@@ -326,6 +311,13 @@ cdef int store_found(
 
 # ---- for methods that are told more ----
 
+cdef inline int keep_times_for(LRUCache self, key, const Times *times, uint64_t charge) except -1:
+    """Have an older value stay until it is replaced, if there is room for times beside it."""
+    return self.keep_times(times.ttl, times.idle, <PyObject *> key, charge) or self.keep_times(
+        times.ttl, times.idle, NULL, charge
+    )
+
+
 cdef int put_measured(
     LRUCache self, key, value, size, bint overwrite, bint demand, const Times *times
 ) except -1:
@@ -334,7 +326,7 @@ cdef int put_measured(
     cdef uint64_t charge
     cdef int done
     if size is None and self.sizing == SIZE_SHARED:
-        if times != NULL and not self.keep_times(times.ttl, times.idle, 0):
+        if times != NULL and not keep_times_for(self, key, times, 0):
             done = 0
             charge = 0
         else:
@@ -351,7 +343,7 @@ cdef int put_measured(
                 NULL,
             )
         else:
-            done = self.keep_times(times.ttl, times.idle, charge) and store_timed(
+            done = keep_times_for(self, key, times, charge) and store_timed(
                 self, <PyObject *> key, <PyObject *> value, hash_value, charge, overwrite, times
             )
     if demand and not done:

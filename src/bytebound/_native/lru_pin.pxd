@@ -1,5 +1,5 @@
 from cpython.object cimport PyObject
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from bytebound._native.core cimport bb_refusal, bb_status
 from bytebound._native.lru_state cimport LRUState
@@ -13,5 +13,6 @@ cdef class LRUPin:
     cdef uint64_t times
 
     cdef bb_status pin_once(
-        self, Py_hash_t hash_value, PyObject **value, bb_refusal *refusal
+        self, Py_hash_t hash_value, PyObject **value, uint32_t *index, void **stored,
+        bb_refusal *refusal,
     ) except *

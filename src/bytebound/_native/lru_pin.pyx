@@ -6,7 +6,6 @@ cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport uint32_t, uint64_t
 
-from bytebound._native.budget cimport make_room
 from bytebound._native.core cimport (
     BB_OK,
     BB_OVER_BUDGET,
@@ -31,6 +30,8 @@ from bytebound._native.support cimport (
     bb_unlock,
     incref,
 )
+
+from bytebound._native.errors import EntryTooLargeError
 
 
 @cython.final
@@ -66,48 +67,54 @@ cdef class LRUPin:
         cdef bb_status status = BB_OVER_BUDGET
         cdef Py_hash_t hash_value = bb_hash(<PyObject *> self.key)
         cdef PyObject *value = NULL
+        cdef void *stored = NULL
+        cdef uint32_t index = 0
         for _ in range(MAX_RESTARTS):
-            status = self.pin_once(hash_value, &value, &refusal)
+            status = self.pin_once(hash_value, &value, &index, &stored, &refusal)
             if status == BB_OK:
                 return bb_steal(value)
             if status != BB_OVER_BUDGET:
                 break
-            make_room(cache, cache.budget, &refusal, cache.structure_nbytes(0))
+            cache.have_room_made(index, stored, cache.structure_nbytes(0), &refusal)
         if status == BB_TOO_LARGE:
-            raise cache.no_room_error()
+            raise EntryTooLargeError(
+                f"no room beside the entry of {self.key!r} for the memory that a pin takes: "
+                f"max_bytes={cache.max_bytes}",
+                None,
+                cache.max_bytes,
+            )
         raise cache.error_of(status, &refusal)
 
     cdef bb_status pin_once(
-        self, Py_hash_t hash_value, PyObject **value, bb_refusal *refusal
+        self, Py_hash_t hash_value, PyObject **value, uint32_t *index, void **stored,
+        bb_refusal *refusal,
     ) except *:
-        """Look the key up and pin it; *value is a new reference then."""
+        """Look the key up and pin it; *value is a new reference then, the rest where it was."""
         cdef LRUState cache = self.cache
         cdef bb_batch batch
         cdef bb_status status
         cdef uint64_t now = time_before_lock(cache)
-        cdef uint32_t index
-        cdef PyObject *key
         cdef object _before
         bb_batch_init(&batch)
         bb_lock(&cache.mutex)
-        index = find(cache, <PyObject *> self.key, hash_value)
-        if index == 0 or is_over(cache, index, &now):
+        index[0] = find(cache, <PyObject *> self.key, hash_value)
+        if index[0] == 0 or is_over(cache, index[0], &now):
             cache.lru.counters.misses += 1
-            if index != 0:
-                cache.drop_expired(index)
+            if index[0] != 0:
+                cache.drop_expired(index[0])
             else:
                 bb_unlock(&cache.mutex)
             raise KeyError(self.key)
-        key = <PyObject *> cache.lru.entries[index].key
-        value[0] = <PyObject *> cache.lru.entries[index].value
-        status = bb_lru_pin(&cache.lru, index, &batch, refusal)
+        stored[0] = cache.lru.entries[index[0]].key
+        value[0] = <PyObject *> cache.lru.entries[index[0]].value
+        status = bb_lru_pin(&cache.lru, index[0], &batch, refusal)
         if status == BB_OK:
-            index = bb_lru_index_of(&cache.lru, key, <uint64_t> hash_value)
+            index[0] = bb_lru_index_of(&cache.lru, stored[0], <uint64_t> hash_value)
             cache.lru.counters.hits += 1
-            bb_lru_promote(&cache.lru, index)
-            bb_lru_renew(&cache.lru, index, now)
+            bb_lru_promote(&cache.lru, index[0])
+            bb_lru_renew(&cache.lru, index[0], now)
             _before = self.held  # so that replacing it below drops no last reference
-            self.held = <object> key
+            self.held = <object> <PyObject *> stored[0]
             self.hash_value = <uint64_t> hash_value
             self.times += 1
             incref(value[0])

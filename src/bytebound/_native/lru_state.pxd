@@ -3,6 +3,8 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from bytebound._native.core cimport (
     BB_CLOCK_LAG,
+    BB_LRU_IDLES,
+    BB_LRU_TIMERS,
     BB_NEVER,
     bb_batch,
     bb_clock_coarse,
@@ -56,7 +58,12 @@ cdef class LRUState(BoundedMapping):
     cdef uint64_t structure_nbytes(self, size_t parts) noexcept
     cdef uint64_t least_nbytes(self, uint64_t charge, const bb_found *found) noexcept
     cdef object too_large(self, uint64_t charge, size_t parts=*)
-    cdef int keep_times(self, uint64_t ttl, uint64_t idle, uint64_t charge) except -1
+    cdef int keep_times(
+        self, uint64_t ttl, uint64_t idle, PyObject *kept, uint64_t charge
+    ) except -1
+    cdef int have_room_made(
+        self, uint32_t index, const void *stored, uint64_t least, const bb_refusal *refusal
+    ) except -1
     cdef int default_times(self, Times *times) except -1
     cdef int given_times(self, ttl, idle_ttl, Times *times) except -1
     cdef uint64_t jittered(self, uint64_t ttl) noexcept
@@ -65,6 +72,13 @@ cdef class LRUState(BoundedMapping):
     cdef uint64_t expire_until(self, uint64_t now) except? 0xFFFFFFFFFFFFFFFF
     cdef object pinned_error(self, key, str what)
     cdef object no_room_error(self)
+
+
+cdef inline uint32_t columns_for(uint64_t ttl, uint64_t idle) noexcept:
+    """What the table has to have for an entry to live so long."""
+    if idle != BB_NEVER:
+        return BB_LRU_TIMERS | BB_LRU_IDLES
+    return BB_LRU_TIMERS if ttl != BB_NEVER else 0
 
 
 cdef inline uint64_t time_before_lock(LRUState self) except 0:

@@ -8,12 +8,10 @@ from cpython.object cimport PyObject
 from libc.stdint cimport UINT32_MAX, uint32_t, uint64_t
 from libc.string cimport memset
 
-from bytebound._native.budget cimport make_room
+from bytebound._native.budget cimport check_room, make_room
 from bytebound._native.container cimport REASONS, check_callback
 from bytebound._native.core cimport (
     BB_LRU_GIVEN,
-    BB_LRU_IDLES,
-    BB_LRU_TIMERS,
     BB_NEVER,
     BB_OK,
     BB_OVER_BUDGET,
@@ -37,6 +35,7 @@ from bytebound._native.core cimport (
     bb_lru_nominee,
     bb_lru_overhead_for,
     bb_lru_pinned_payload,
+    bb_lru_promote,
     bb_lru_reclaim,
     bb_lru_share,
     bb_lru_shared_overhead_for,
@@ -116,7 +115,7 @@ cdef class LRUState(BoundedMapping):
         self.ttl_span, self.idle_span, self.jitter = ttl_span, idle_span, jitter
         self.by_timer = timer is not _monotonic
         self.random = _getrandbits(64) | 1
-        self.keep_times(ttl_span, idle_span, 0)
+        self.keep_times(ttl_span, idle_span, NULL, 0)
         if budget is not None:
             self.lru.yields_until = 0  # who leaves for it is not ours to decide
         self.enlist()
@@ -161,20 +160,30 @@ cdef class LRUState(BoundedMapping):
 
     # ---- time ----
 
-    cdef int keep_times(self, uint64_t ttl, uint64_t idle, uint64_t charge) except -1:
-        """Make it possible that an entry of `charge` expires. 0 if it could never fit."""
+    cdef int keep_times(
+        self, uint64_t ttl, uint64_t idle, PyObject *kept, uint64_t charge
+    ) except -1:
+        """Make it possible that an entry of `charge` expires. 0 if it could never fit.
+
+        The entry under the key `kept` does not leave for that; NULL: there is none.
+        """
         cdef bb_batch batch
         cdef bb_refusal refusal
         cdef bb_status status
-        cdef uint32_t columns = BB_LRU_TIMERS if ttl != BB_NEVER else 0
-        if idle != BB_NEVER:
-            columns = BB_LRU_TIMERS | BB_LRU_IDLES
-        if columns == 0:
+        cdef uint32_t index
+        cdef const void *stored
+        cdef uint32_t columns = columns_for(ttl, idle)
+        if columns & ~self.lru.columns == 0:
             return 1
         for _ in range(MAX_RESTARTS):
             bb_batch_init(&batch)
-            bb_lock(&self.mutex)
-            status = bb_lru_keep_times(&self.lru, columns, charge, &batch, &refusal)
+            if kept == NULL:
+                bb_lock(&self.mutex)
+                index = 0
+            else:
+                index = self.locate(<object> kept)
+            stored = self.lru.entries[index].key if index != 0 else NULL
+            status = bb_lru_keep_times(&self.lru, columns, index, charge, &batch, &refusal)
             if status == BB_OK:
                 self.timed = True
             bb_unlock(&self.mutex)
@@ -185,8 +194,21 @@ cdef class LRUState(BoundedMapping):
                 return 0
             if status != BB_OVER_BUDGET:
                 break
-            make_room(self, self.budget, &refusal, self.least_nbytes(charge, NULL))
+            self.have_room_made(index, stored, self.least_nbytes(charge, NULL), &refusal)
         raise self.error_of(status, &refusal)
+
+    cdef int have_room_made(
+        self, uint32_t index, const void *stored, uint64_t least, const bb_refusal *refusal
+    ) except -1:
+        """Have the entries used longest ago leave, under a budget; not the one at an index."""
+        if index != 0:
+            check_room(self.budget, refusal, least)
+            bb_lock(&self.mutex)
+            if index <= self.lru.used and <const void *> self.lru.entries[index].key == stored:
+                bb_lru_promote(&self.lru, index)
+            bb_unlock(&self.mutex)
+        make_room(self, self.budget, refusal, least)
+        return 0
 
     cdef int default_times(self, Times *times) except -1:
         """When it is, and how long what is put now is to live, unless somebody says otherwise."""

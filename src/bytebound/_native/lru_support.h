@@ -53,7 +53,7 @@ static inline int bb_visit_entries(const bb_lru *self, visitproc visit, void *ar
 
 /* Takes the references that a copy of a structure holds. */
 static inline void bb_share_entries(const bb_lru *copy) {
-    for (uint32_t index = 1; index <= copy->used; index++) {
+    for (uint32_t index = bb_lru_oldest(copy); index != 0; index = bb_lru_newer(copy, index)) {
         Py_INCREF((PyObject *)copy->entries[index].key);
         Py_INCREF((PyObject *)copy->entries[index].value);
     }

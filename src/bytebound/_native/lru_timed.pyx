@@ -4,12 +4,21 @@
 """What users of a byte-bounded LRU say and ask about when its entries expire."""
 
 cimport cython
+from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
 
-from bytebound._native.core cimport bb_lru_promote, bb_lru_schedule, bb_lru_time_left
-from bytebound._native.lru_state cimport is_over
+from bytebound._native.core cimport (
+    bb_lru_promote,
+    bb_lru_releasable,
+    bb_lru_schedule,
+    bb_lru_time_left,
+)
+from bytebound._native.finding cimport MAX_RESTARTS
+from bytebound._native.lru_state cimport columns_for, is_over
 from bytebound._native.support cimport bb_unlock
 from bytebound._native.timing cimport Times, seconds_of
+
+from bytebound._native.errors import EntryTooLargeError
 
 
 @cython.no_gc_clear
@@ -80,6 +89,12 @@ cdef class LRUTimed(LRUState):
         bool
             Whether there is such an entry. Not counted as a lookup.
 
+        Raises
+        ------
+        EntryTooLargeError, PinnedError, BudgetExceededError
+            If these are the first times that the cache is to keep, and there is no room beside
+            the entry for the memory that they take. The entry stays as it was.
+
         Examples
         --------
         >>> cache = LRUCache("1MiB", ttl=60)
@@ -90,20 +105,30 @@ cdef class LRUTimed(LRUState):
         True
         """
         cdef Times times
-        cdef uint64_t now
+        cdef uint64_t now, charge
         cdef uint32_t index
         self.given_times(ttl, idle_ttl, &times)
-        if not self.keep_times(times.ttl, times.idle, 0):
-            raise self.too_large(0)
         now = times.now
-        index = self.locate(key)
-        if index == 0:
+        for _ in range(MAX_RESTARTS):
+            index = self.locate(key)
+            if index == 0:
+                bb_unlock(&self.mutex)
+                return False
+            if is_over(self, index, &now):
+                self.drop_expired(index)
+                return False
+            if columns_for(times.ttl, times.idle) & ~self.lru.columns == 0:
+                bb_lru_promote(&self.lru, index)
+                bb_lru_schedule(&self.lru, index, times.now, times.ttl, times.idle)
+                bb_unlock(&self.mutex)
+                return True
+            charge = bb_lru_releasable(&self.lru, index)
             bb_unlock(&self.mutex)
-            return False
-        if is_over(self, index, &now):
-            self.drop_expired(index)
-            return False
-        bb_lru_promote(&self.lru, index)
-        bb_lru_schedule(&self.lru, index, times.now, times.ttl, times.idle)
-        bb_unlock(&self.mutex)
-        return True
+            if not self.keep_times(times.ttl, times.idle, <PyObject *> key, charge):
+                raise EntryTooLargeError(
+                    f"no room beside an entry of {charge} bytes for the structure that the first "
+                    f"times take: max_bytes={self.max_bytes}",
+                    charge,
+                    self.max_bytes,
+                )
+        raise RuntimeError(f"the entry changed each of {MAX_RESTARTS} times room was made for it")

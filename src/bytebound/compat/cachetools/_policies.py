@@ -168,7 +168,7 @@ class LFUCache(Cache[_K, _V]):
 
 
 class _Item(Generic[_K, _T]):
-    """When an entry expires; heaps order it by that."""
+    """When an entry expires; heaps order it by that. Dicts find it by identity."""
 
     __slots__ = ("expires", "key", "left")
 
@@ -218,7 +218,10 @@ class TLRUCache(Cache[_K, _V], Generic[_K, _V, _T]):
         super().__init__(maxsize, getsizeof)
         self.__ttu = ttu
         self.__timer: Timer[_T] = Timer(timer)
-        self.__items: OrderedDict[_K, _Item[_K, _T]] = OrderedDict()  # by use
+        self.__items: dict[_K, _Item[_K, _T]] = {}
+        # By use. Not of the keys: comparing them may change the cache, and an OrderedDict that is
+        # changed while it compares crashes.
+        self.__order: OrderedDict[_Item[_K, _T], None] = OrderedDict()
         self.__heap: list[_Item[_K, _T]] = []  # by expiry, with items that have left
 
     @property
@@ -234,8 +237,9 @@ class TLRUCache(Cache[_K, _V], Generic[_K, _V, _T]):
     @property
     def currsize(self) -> float:
         """The sizes of what is in the cache and has not expired, added up."""
-        self.expire()
-        return super().currsize
+        with self.__timer as now:
+            self.expire(now)
+            return super().currsize
 
     def __is_alive(self, item: _Item[_K, _T]) -> bool:
         return self.__timer() < item.expires  # type: ignore[operator,no-any-return]
@@ -248,7 +252,8 @@ class TLRUCache(Cache[_K, _V], Generic[_K, _V, _T]):
         item = self.__items.get(key)
         if item is None:
             return super().__getitem__(key)
-        self.__items.move_to_end(key)
+        if item in self.__order:
+            self.__order.move_to_end(item)
         if self.__is_alive(item):
             return super().__getitem__(key)
         return self.__missing__(key)
@@ -262,9 +267,9 @@ class TLRUCache(Cache[_K, _V], Generic[_K, _V, _T]):
                     self.__leave(key)
                 return
             super().__setitem__(key, value)
-        if key in self.__items:
-            self.__items.pop(key).left = True
+        self.__forget(key)
         self.__items[key] = item = _Item(key, expires)
+        self.__order[item] = None
         heapq.heappush(self.__heap, item)
 
     def __delitem__(self, key: _K, /) -> None:
@@ -275,13 +280,20 @@ class TLRUCache(Cache[_K, _V], Generic[_K, _V, _T]):
 
     def __leave(self, key: _K) -> _Item[_K, _T]:
         super().__delitem__(key)
-        item = self.__items.pop(key)
-        item.left = True
+        item = self.__items[key]
+        self.__forget(key)
         return item
 
+    def __forget(self, key: _K) -> None:
+        item = self.__items.pop(key, None)
+        if item is not None:
+            item.left = True
+            self.__order.pop(item, None)
+
     def __len__(self) -> int:
-        self.expire()
-        return super().__len__()
+        with self.__timer as now:
+            self.expire(now)
+            return super().__len__()
 
     def __iter__(self) -> Iterator[_K]:
         for item in list(self.__heap):
@@ -289,8 +301,9 @@ class TLRUCache(Cache[_K, _V], Generic[_K, _V, _T]):
                 yield item.key
 
     def __repr__(self) -> str:
-        self.expire()
-        return super().__repr__()
+        with self.__timer as now:
+            self.expire(now)
+            return super().__repr__()
 
     def get(self, key: Any, default: Any = None) -> Any:
         """Return the value under a key, or `default`."""
@@ -326,15 +339,15 @@ class TLRUCache(Cache[_K, _V], Generic[_K, _V, _T]):
         """Remove the least recently used entry that has not expired."""
         with self.__timer as now:
             self.expire(now)
-            if not self.__items:
-                raise _empty(self) from None
-            key = next(iter(self.__items))
-            value = Cache.__getitem__(self, key)
-            del self[key]
-            return key, value
+            for item in self.__order:
+                value = Cache.__getitem__(self, item.key)
+                del self[item.key]
+                return item.key, value
+            raise _empty(self) from None
 
     def clear(self) -> None:
         """Drop every entry."""
         super().clear()
         self.__items.clear()
+        self.__order.clear()
         self.__heap.clear()
