@@ -16,6 +16,9 @@ _R = TypeVar("_R")
 
 _DEFAULT_BOUND = "16MiB"
 
+# What is asked of a cache.
+_WANTED = ("__getitem__", "__iter__", "__len__", "__setitem__", "clear", "get", "pop")
+
 
 @overload
 def memoize(max_bytes: Callable[_P, _R], /) -> MemoizedCall[_P, _R]: ...
@@ -87,13 +90,25 @@ def memoize(
     -----
     ``f(1)`` and ``f(x=1)`` are different calls, and so are those by name in different order. A
     result that is too large, or for which a budget has no room, is returned and not kept. An
-    exception is not kept; everybody who waited gets it. A leader that was cancelled or
-    interrupted hands over to one that waits. What is computed while the cache is cleared is not
-    kept.
+    exception is not kept; everybody who waited gets it, one object for all of them, whose traceback
+    grows as each raises it. A leader that was cancelled or interrupted hands over to one that
+    waits. What is computed while the cache is cleared is not kept.
+    A forked child computes what other threads of its parent were computing.
+
+    What a computation waits for is known where it calls memoized functions itself, or by tasks that
+    it creates. If it starts a thread that wants the result being computed, and joins that thread,
+    both wait for ever, as with any lock.
 
     Of a method, instances are told apart by identity and not kept alive; what is kept of dead
     ones leaves by and by. An instance that cannot be referred to weakly is part of the key like
     an argument. ``instance.method.cache_delete`` wants the instance as its first argument.
+    That is so where `memoize` itself makes the attribute of the class. Inside another decorator,
+    such as ``property(memoize(f))`` or one that wraps it in a function, it cannot tell a method
+    from a function: the instance is then an argument, which has to be hashable, and is kept alive
+    while its result is. Make `memoize` the outermost, or use `functools.cached_property`.
+
+    Of a memoized coroutine function `inspect.iscoroutinefunction` says so from Python 3.12 on, and
+    before that only `asyncio.iscoroutinefunction`.
 
     Safe to use from several threads, with and without the GIL. Waiting for a thread stops an
     event loop like any other call that takes long; coroutine functions wait without.
@@ -118,6 +133,10 @@ def memoize(
         raise TypeError("memoize(cache=...) has the bounds, the ttl and the sizer of that cache")
     if key is not None and not callable(key):
         raise TypeError(f"key must be callable or None, not {type(key).__name__}")
+    if not own and not all(hasattr(cache, name) for name in _WANTED):
+        raise TypeError(
+            f"cache must be a mutable mapping or None, not {type(cache).__name__}: {cache!r}"
+        )
     if isinstance(ignore, str):
         raise TypeError(f"ignore must be a collection of names, not a str: {ignore!r}")
     settings = {
@@ -178,6 +197,11 @@ def _masked(function: Any, ignore: Collection[str]) -> bytes:
     parameters: list[Parameter] = list(inspect.signature(function).parameters.values())
     by_name = {p.name: p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     for name in ignore:
+        if name not in by_name and any(name == parameter.name for parameter in parameters):
+            raise ValueError(
+                f"ignore names {name!r}, which takes several arguments of "
+                f"{function.__qualname__}(): only a parameter of one can be ignored"
+            )
         if name not in by_name:
             raise ValueError(
                 f"ignore names {name!r}, and {function.__qualname__}() has no such parameter"

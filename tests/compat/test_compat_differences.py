@@ -192,6 +192,32 @@ def own_memory() -> None:
 # ---- functools ----
 
 
+@shows("cachetools", "`popitem` of an empty `Cache`")
+def text_of_empty() -> None:
+    with pytest.raises(KeyError, match="Cache is empty"):
+        cachetools.Cache[str, int](1).popitem()
+
+
+@shows("cachetools", "`__version__`")
+def version() -> None:
+    assert not hasattr(cachetools, "__version__")
+    assert sorted(cachetools.__all__) == [
+        "Cache", "CacheInfo", "FIFOCache", "LFUCache", "LRUCache", "RRCache", "TLRUCache",
+        "TTLCache", "cached", "cachedmethod",
+    ]  # fmt: skip
+
+
+@shows("cachetools", "overwriting while iterating over a `TTLCache`")
+def overwriting_while_iterating() -> None:
+    cache = TTLCache[str, int](5, 100)
+    cache.update(a=1, b=2)
+    visited = []
+    for key in cache:
+        cache[key] = 9
+        visited.append(key)
+    assert visited == ["a", "b"]
+
+
 @shows("functools", "`max_bytes`")
 def bytes_of_lru_cache() -> None:
     function = our_functools.lru_cache(max_bytes="1kB")(bytes)
@@ -207,6 +233,18 @@ def large_result() -> None:
     function = our_functools.lru_cache(max_bytes="1kB")(bytes)
     assert function(5000) == bytes(5000)
     assert function.cache_info().currsize == 0
+
+
+@shows("functools", "`typed`")
+def typed_is_a_truth() -> None:
+    assert our_functools.lru_cache(5, typed=5)(len).cache_parameters()["typed"] is True  # type: ignore[arg-type]
+    assert functools.lru_cache(5, typed=5)(len).cache_parameters()["typed"] == 5  # type: ignore[arg-type]
+
+
+@shows("functools", "`maxsize=True`")
+def maxsize_of_true() -> None:
+    assert our_functools.lru_cache(True)(len).cache_info().maxsize is True
+    assert functools.lru_cache(True)(len).cache_info().maxsize == 1
 
 
 @shows("functools", "type of the function")
@@ -271,6 +309,21 @@ def no_ordered_dict() -> None:
 
 
 # ---- lru ----
+
+
+@shows("collections", "texts of errors")
+def text_of_maxlen() -> None:
+    with pytest.raises(ValueError, match="max_items must be at least 0"):
+        deque((), -1)
+    with pytest.raises(TypeError, match="max_items must be an int"):
+        deque((), "x")  # type: ignore[arg-type]
+
+
+@shows("collections", "a `maxlen` above 2**32 - 2")
+def huge_maxlen() -> None:
+    for maxlen in (2**32, 2**62, sys.maxsize, 2**70):
+        recent = deque("ab", maxlen)
+        assert (recent.maxlen, list(recent)) == (2**32 - 2, ["a", "b"])
 
 
 @shows("lru", "`update`")

@@ -171,3 +171,16 @@ def test_threads_share_it() -> None:
     assert not wrong
     assert info.hits + info.misses == 20_000
     assert info.currsize <= 50
+
+
+def test_every_name_of_functools_is_imported_by_a_star() -> None:
+    names: dict[str, Any] = {}
+    exec("from bytebound.compat.functools import *", names)
+    assert set(functools.__all__) <= set(names)
+    assert names["lru_cache"] is ours.lru_cache
+    assert names["wraps"] is functools.wraps
+
+
+def test_a_maxsize_that_no_memory_holds_is_refused() -> None:
+    with pytest.raises(OverflowError, match="maxsize must be at most"):
+        ours.lru_cache(10**20)

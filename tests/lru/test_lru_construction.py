@@ -224,3 +224,16 @@ def test_a_subclass_may_choose_its_own_arguments() -> None:
 def test_settings_are_read_only(name: str) -> None:
     with pytest.raises(AttributeError):
         setattr(AnyCache(1000), name, None)
+
+
+def test_errors_say_what_is_wanted() -> None:
+    with pytest.raises(TypeError, match="ttl_jitter must be a share from 0 to 1, not str: 'x'"):
+        LRUCache("1MiB", ttl_jitter="x")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"LRUCache.fromkeys\(\) needs what LRUCache\(\) needs"):
+        LRUCache.fromkeys([1])
+
+    class Bounded(LRUCache[str, int]):
+        def __init__(self) -> None:
+            super().__init__("1MiB")
+
+    assert Bounded.fromkeys("ab", 1) == {"a": 1, "b": 1}

@@ -96,7 +96,7 @@ cdef inline int enter(ArrayRing self) except -1:
 
 @cython.no_gc_clear  # dropping the budget would take it away from below the native ring
 cdef class ArrayRing(MappedRing):
-    """ArrayRing(capacity, dtype=float, shape=(), *, budget=None, name=None)
+    """ArrayRing(capacity, dtype=..., shape=(), *, budget=None, name=None)
 --
 
     The last rows of numbers, as one contiguous array wherever the ring has wrapped.

@@ -78,7 +78,7 @@ include "bytes_paths.pxi"
 @cython.no_gc_clear
 cdef class BytesCache(BytesBase):
     """BytesCache(max_bytes, *, max_items=None, on_evict=None, budget=None, name=None, ttl=None, \
-idle_ttl=None, ttl_jitter=0.0, timer=time.monotonic)
+idle_ttl=None, ttl_jitter=0.0, timer=...)
 --
 
     A mapping of bytes to bytes that keeps what was used most recently, within a bound of memory.
@@ -420,8 +420,12 @@ idle_ttl=None, ttl_jitter=0.0, timer=time.monotonic)
         if take(self, <PyObject *> key, BB_DELETED, False, False) is NOTHING:
             raise KeyError(key)
 
+    @cython.embedsignature(False)
     def pop(self, key, default=NOTHING, /):
-        """Take an entry out and return its value; `default` if there is none.
+        """pop($self, key, default=..., /)
+--
+
+        Take an entry out and return its value; `default` if there is none.
 
         Raises
         ------

@@ -370,6 +370,7 @@ cdef class MemoizedCall(CachedCall):
             Whether there was one. What is being computed for it now is not kept.
         """
         key = self.key_for(args, kwargs)
+        self.refuse_key(key, (args, kwargs))
         self.flights.forget(key)
         return self.cache.pop(key, NOTHING) is not NOTHING
 

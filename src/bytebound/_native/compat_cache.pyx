@@ -3,6 +3,7 @@
 # cython: boundscheck=False, wraparound=False
 """cachetools' Cache, FIFOCache and LRUCache; bytebound.compat.cachetools is where they are used."""
 
+cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from libc.stdint cimport UINT32_MAX, int64_t, uint64_t
@@ -249,8 +250,12 @@ cdef class Cache(Table):
             return default
         return self[key] if key in self else default
 
+    @cython.embedsignature(False)
     def pop(self, key, default=NOTHING):
-        """Take an entry out and return its value, or `default`; never calls ``__missing__``."""
+        """pop($self, key, default=...)
+--
+
+        Take an entry out and return its value, or `default`; never calls ``__missing__``."""
         cdef bb_removed removed
         if is_plain(self):
             if self.take(<PyObject *> key, &removed):

@@ -169,8 +169,12 @@ cdef class LRU(Table):
             return default
         return value
 
+    @cython.embedsignature(False)
     def pop(self, key, default=NOTHING):
-        """Take an entry out and return its value, or `default`; counts as a lookup."""
+        """pop($self, key, default=...)
+--
+
+        Take an entry out and return its value, or `default`; counts as a lookup."""
         cdef bb_removed removed
         if self.take(<PyObject *> key, &removed):
             bb_count(&self.hits)

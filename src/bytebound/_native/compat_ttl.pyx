@@ -101,7 +101,7 @@ cdef inline bint is_before(time, expires) except -1:
 
 
 cdef class TTLCache(Cache):
-    """TTLCache(maxsize, ttl, timer=time.monotonic, getsizeof=None)
+    """TTLCache(maxsize, ttl, timer=..., getsizeof=None)
 --
 
     An `LRUCache` whose entries expire some time after they were written.
@@ -198,8 +198,12 @@ cdef class TTLCache(Cache):
         with self.clock:
             return self[key] if key in self else default
 
+    @cython.embedsignature(False)
     def pop(self, key, default=NOTHING):
-        """Take an entry out and return its value, or `default`; never calls ``__missing__``."""
+        """pop($self, key, default=...)
+--
+
+        Take an entry out and return its value, or `default`; never calls ``__missing__``."""
         cdef Link link
         if type(self) is TTLCache:
             link = self.find_link(key, False)

@@ -105,7 +105,7 @@ include "lru_bulk.pxi"
 @cython.no_gc_clear
 cdef class LRUCache(LRUBase):
     """LRUCache(max_bytes, *, max_items=None, sizer="deep", on_evict=None, budget=None, \
-charge_overhead=True, name=None, ttl=None, idle_ttl=None, ttl_jitter=0.0, timer=time.monotonic)
+charge_overhead=True, name=None, ttl=None, idle_ttl=None, ttl_jitter=0.0, timer=...)
 --
 
     A mapping that keeps what was used most recently, within a bound of bytes.
@@ -497,8 +497,12 @@ charge_overhead=True, name=None, ttl=None, idle_ttl=None, ttl_jitter=0.0, timer=
             raise KeyError(key)
         decref(value)
 
+    @cython.embedsignature(False)
     def pop(self, key, default=NOTHING, /):
-        """Take an entry out and return its value; `default` if there is none.
+        """pop($self, key, default=..., /)
+--
+
+        Take an entry out and return its value; `default` if there is none.
 
         Raises
         ------

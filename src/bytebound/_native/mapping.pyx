@@ -122,7 +122,8 @@ cdef class BoundedMapping(EvictingContainer):
     def fromkeys(cls, iterable, value=None, /, *args, **settings):
         """fromkeys(iterable, value=None, /, *args, **settings)
 
-        A cache made by ``cls(*args, **settings)`` that holds `value` under every key.
+        A cache made by ``cls(*args, **settings)`` that holds `value` under every key; the bound is
+        among the settings.
 
         Examples
         --------
@@ -130,7 +131,15 @@ cdef class BoundedMapping(EvictingContainer):
         >>> LRUCache.fromkeys("ab", 0, max_bytes="1kB") == {"a": 0, "b": 0}
         True
         """
-        cache = cls(*args, **settings)
+        try:
+            cache = cls(*args, **settings)
+        except TypeError as error:
+            if args or settings:
+                raise
+            raise TypeError(
+                f"{cls.__name__}.fromkeys() needs what {cls.__name__}() needs, such as "
+                f"max_bytes=: {error}"
+            ) from None
         for key in iterable:
             cache[key] = value
         return cache

@@ -13,12 +13,12 @@ cdef double SECOND = 1e6
 cdef uint64_t ZERO = BB_WHEEL_END // 2
 
 
-cdef double as_float(number, str what) except? -1:
+cdef double as_float(number, str what, str kind="a number of seconds") except? -1:
     if isinstance(number, (str, bytes)) or not (
         hasattr(number, "__float__") or hasattr(number, "__index__")
     ):
         raise TypeError(
-            f"{what} must be a number of seconds, not {type(number).__name__}: {number!r}"
+            f"{what} must be {kind}, not {type(number).__name__}: {number!r}"
         )
     try:
         return float(number)
@@ -43,7 +43,7 @@ cdef object seconds_of(uint64_t span):
 
 
 cdef double parse_jitter(jitter) except -1:
-    cdef double share = as_float(jitter, "ttl_jitter")
+    cdef double share = as_float(jitter, "ttl_jitter", "a share from 0 to 1")
     if not 0 <= share <= 1:
         raise ValueError(f"ttl_jitter must be from 0 to 1, not {jitter!r}")
     return share

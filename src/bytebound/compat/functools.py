@@ -1,8 +1,22 @@
 """functools' caches, native and also bounded in bytes."""
 
 import functools as _functools
+import sys
 from collections.abc import Callable
-from functools import cached_property
+from functools import (
+    WRAPPER_ASSIGNMENTS,
+    WRAPPER_UPDATES,
+    cached_property,
+    cmp_to_key,
+    partial,
+    partialmethod,
+    reduce,
+    singledispatch,
+    singledispatchmethod,
+    total_ordering,
+    update_wrapper,
+    wraps,
+)
 from typing import Any, ParamSpec, TypeVar, overload
 
 from bytebound._native.calls import LRUCachedCall
@@ -10,7 +24,27 @@ from bytebound._native.calls import LRUCachedCall
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-__all__ = ["cache", "cached_property", "lru_cache"]
+__all__ = [
+    "WRAPPER_ASSIGNMENTS",
+    "WRAPPER_UPDATES",
+    "cache",
+    "cached_property",
+    "cmp_to_key",
+    "lru_cache",
+    "partial",
+    "partialmethod",
+    "reduce",
+    "singledispatch",
+    "singledispatchmethod",
+    "total_ordering",
+    "update_wrapper",
+    "wraps",
+]
+
+if sys.version_info >= (3, 14):
+    from functools import Placeholder
+
+    __all__ += ["Placeholder"]
 
 
 @overload
@@ -51,6 +85,8 @@ def lru_cache(
         if not isinstance(maxsize, int):
             raise TypeError("Expected first argument to be an integer, a callable, or None")
         maxsize = max(maxsize, 0)
+        if maxsize > sys.maxsize:
+            raise OverflowError(f"maxsize must be at most {sys.maxsize}, not {maxsize}")
 
     def decorate(function: Any) -> Any:
         return LRUCachedCall(function, maxsize, typed, max_bytes)

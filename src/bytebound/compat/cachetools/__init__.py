@@ -2,7 +2,6 @@
 
 from bytebound._native.compat_cache import Cache, FIFOCache, LRUCache
 from bytebound._native.compat_ttl import TTLCache
-from bytebound.compat.cachetools import keys
 from bytebound.compat.cachetools._calls import CacheInfo
 from bytebound.compat.cachetools._functions import cached
 from bytebound.compat.cachetools._methods import cachedmethod
@@ -19,7 +18,6 @@ __all__ = (
     "TTLCache",
     "cached",
     "cachedmethod",
-    "keys",
 )
 
 for _class in (LFUCache, RRCache, TLRUCache, CacheInfo):
