@@ -2,7 +2,9 @@
 
 import asyncio
 import contextvars
+import copy
 import gc
+import pickle
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +63,23 @@ def test_zeros_are_zero_where_something_was(pool: MemoryPool) -> None:
             assert not array.any()
             array[:] = 7
             del array
+
+
+def test_nothing_reachable_takes_the_memory_of_a_living_array(pool: MemoryPool) -> None:
+    for array in (pool.empty(100, "u1"), pool.zeros(100, "u1")):
+        base: Any = array.base
+        assert not any(hasattr(base, name) for name in ("release", "__exit__", "__buffer__"))
+        for use in (memoryview, copy.copy, pickle.dumps, lambda base: type(base)()):
+            with pytest.raises(TypeError):
+                use(base)
+        with pytest.raises(ValueError, match="own its data"):
+            array.resize(10_000)
+        del base
+    assert pool.requested_nbytes == 100
+    with pytest.raises(BufferError):
+        pool.close()
+    del array
+    assert pool.requested_nbytes == 0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, ParamSpec, Self, SupportsIndex, TypeVar, final
+from typing import Any, Never, ParamSpec, Self, SupportsIndex, TypeVar, final
 
 import numpy.typing as npt
 
@@ -17,6 +17,11 @@ def run_in_scope(
 def call_in_scope(
     pool: MemoryPool, function: Callable[..., _T], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> _T: ...
+
+@final
+class ArrayMemory:
+    def __init__(self, *args: object, **kwargs: object) -> None: ...
+    def __reduce__(self) -> Never: ...
 
 @final
 class ArrayScope:

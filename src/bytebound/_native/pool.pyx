@@ -18,7 +18,7 @@ from bytebound._native.core cimport (
     bb_refusal,
     bb_status,
 )
-from bytebound._native.pool_base cimport Block, PoolBase, new_block
+from bytebound._native.pool_base cimport PoolBase, take_memory
 from bytebound._native.support cimport bb_publish
 
 from contextvars import copy_context
@@ -120,7 +120,7 @@ cdef object new_array(MemoryPool pool, shape, dtype, bint zero):
     cdef Py_ssize_t dimensions[64]
     cdef int count = dimensions_of(shape, dimensions)
     cdef uint64_t item = 8
-    cdef Block block
+    cdef ArrayMemory memory
     need_numpy()
     if dtype is None or dtype is float:
         dtype = float64
@@ -132,8 +132,32 @@ cdef object new_array(MemoryPool pool, shape, dtype, bint zero):
                 "with pool.numpy() NumPy makes such arrays"
             )
         item = dtype.itemsize
-    block = new_block(pool, array_nbytes(shape, dimensions, count, item), 16, zero)
-    return bb_new_array(dtype, count, dimensions, block.data, block)
+    memory = ArrayMemory.__new__(ArrayMemory)
+    memory.size = array_nbytes(shape, dimensions, count, item)
+    memory.data = take_memory(pool, memory.size, 16, zero)
+    memory.pool = pool
+    return bb_new_array(dtype, count, dimensions, memory.data, memory)
+
+
+@cython.final
+@cython.freelist(64)
+@cython.no_gc
+cdef class ArrayMemory:
+    """What an array of a pool has as its ``base``: it goes back with the array, never before."""
+
+    cdef MemoryPool pool
+    cdef void *data
+    cdef uint64_t size
+
+    def __init__(self):
+        raise TypeError("memory of arrays is taken by MemoryPool.empty()")
+
+    def __dealloc__(self):
+        if self.data != NULL:
+            bb_pool_free(&self.pool.pool, self.data, self.size)
+
+    def __reduce__(self):
+        raise TypeError("an ArrayMemory cannot be copied or pickled: it is memory of this process")
 
 
 @cython.final

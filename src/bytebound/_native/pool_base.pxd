@@ -24,4 +24,7 @@ cdef class Block:
     cdef object __weakref__
 
 
-cdef Block new_block(PoolBase pool, uint64_t size, uint64_t alignment, bint zero)
+# Memory of the pool for whoever frees it, having others leave if a budget above is full.
+cdef void *take_memory(
+    PoolBase pool, uint64_t size, uint64_t alignment, bint zero
+) except NULL

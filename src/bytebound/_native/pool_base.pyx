@@ -189,13 +189,15 @@ cdef enum:
     MAX_ATTEMPTS = 16
 
 
-cdef Block new_block(PoolBase pool, uint64_t size, uint64_t alignment, bint zero):
-    cdef Block block = Block.__new__(Block)
+cdef void *take_memory(
+    PoolBase pool, uint64_t size, uint64_t alignment, bint zero
+) except NULL:
+    cdef void *data = NULL
     cdef bb_refusal refusal
     cdef bb_status status
     cdef uint64_t attempt
     for attempt in range(1, MAX_ATTEMPTS):
-        status = bb_pool_allocate(&pool.pool, size, alignment, zero, &block.data, &refusal)
+        status = bb_pool_allocate(&pool.pool, size, alignment, zero, &data, &refusal)
         if status != BB_OVER_BUDGET:
             break
         # A block may take several charges, of which the refusal tells one: so ever more is asked.
@@ -203,6 +205,12 @@ cdef Block new_block(PoolBase pool, uint64_t size, uint64_t alignment, bint zero
         make_room(pool, pool.budget, &refusal, refusal.requested)
     if status != BB_OK:
         raise pool.no_room(size, status, &refusal)
+    return data
+
+
+cdef Block new_block(PoolBase pool, uint64_t size, uint64_t alignment, bint zero):
+    cdef Block block = Block.__new__(Block)
+    block.data = take_memory(pool, size, alignment, zero)
     block.pool = pool
     block.size = size
     return block
