@@ -3,10 +3,12 @@
 import asyncio
 import contextvars
 import copy
+import functools
 import gc
 import pickle
 import threading
 import weakref
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -327,3 +329,38 @@ def test_tasks_come_along_by_themselves(pool: MemoryPool) -> None:
     inside, outside = asyncio.run(main())
     assert pool.requested_nbytes == sum(array.nbytes for array in inside)
     assert outside.sum() == 1000
+async def coroutine() -> None: ...
+
+
+def generator() -> Iterator[int]:
+    yield 1
+
+
+async def asynchronous_generator() -> AsyncIterator[int]:
+    yield 1
+
+
+class Callable:
+    async def __call__(self) -> None: ...
+
+    async def method(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(coroutine, generator, asynchronous_generator),
+        *(Callable(), Callable().method, functools.partial(coroutine)),
+    ],
+    ids=str,
+)
+def test_what_runs_later_cannot_be_bound(pool: MemoryPool, function: Any) -> None:
+    with pytest.raises(TypeError, match="bind what it calls"):
+        pool.numpy().bind(function)
+
+
+@pytest.mark.parametrize("function", [list, functools.partial(list), np.ones, np.add, list.copy])
+def test_what_runs_at_once_can_be_bound(pool: MemoryPool, function: Any) -> None:
+    assert callable(pool.numpy().bind(function))
+
+

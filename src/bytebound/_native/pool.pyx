@@ -221,6 +221,11 @@ cdef class ArrayScope:
 def run_in_scope(MemoryPool pool, function, /, *args, **kwargs):
     """Call a function in a scope of the pool, in a context of its own: leaving that cannot fail."""
     return copy_context().run(call_in_scope, pool, function, args, kwargs)
+        Raises
+        ------
+        TypeError
+            If it is none, or one of a coroutine or a generator, whose body runs later.
+
 
 
 def call_in_scope(MemoryPool pool, function, tuple args, dict kwargs):
@@ -233,8 +238,26 @@ def call_in_scope(MemoryPool pool, function, tuple args, dict kwargs):
 cdef class MemoryPool(PoolBase):
     """MemoryPool(max_bytes, *, budget=None, name=None, debug=False)
 --
+        if runs_later(function):
+            raise TypeError(
+                f"function must run when it is called, not later as {function!r} does: bind what "
+                "it calls, or start its task inside the scope"
+            )
 
     Memory for buffers and arrays, under a bound in bytes that is never passed.
+
+cdef bint runs_later(function) except -1:
+    """Whether calling it only makes a coroutine or a generator."""
+    import inspect
+
+    if not inspect.isroutine(function) and not isinstance(function, (partial, type)):
+        function = type(function).__call__
+    return (
+        inspect.iscoroutinefunction(function)
+        or inspect.isgeneratorfunction(function)
+        or inspect.isasyncgenfunction(function)
+    )
+
 
     The pool takes pages from the operating system, charges each before it can be written to,
     and rounds requests up by at most a sixteenth above 256 bytes. Freed memory is kept for
