@@ -274,16 +274,63 @@ def test_a_scope_is_left_when_something_is_raised(pool: MemoryPool) -> None:
 
 def test_a_scope_is_for_one_with(pool: MemoryPool) -> None:
     scope = pool.numpy()
-    scope.__exit__()
+    with pytest.raises(RuntimeError, match="not entered"):
+        scope.__exit__()
     with scope:
         with pytest.raises(RuntimeError, match="entered already"):
             scope.__enter__()
         array = np.ones(100)
     assert pool.requested_nbytes == array.nbytes
-    with scope:
-        pass
+    with pytest.raises(RuntimeError, match="entered already"):
+        scope.__enter__()
+    with pytest.raises(RuntimeError, match="left already"):
+        scope.__exit__()
     with pytest.raises(TypeError, match="numpy"):
         ArrayScope()
+
+
+def is_charged(pool: MemoryPool) -> bool:
+    before = pool.requested_nbytes
+    array = np.ones(10)
+    return pool.requested_nbytes == before + array.nbytes
+
+
+def test_a_scope_is_left_in_order(pool: MemoryPool) -> None:
+    inner_pool = MemoryPool("1MiB")
+    outer, inner = pool.numpy(), inner_pool.numpy()
+    with outer:
+        with inner:
+            with pytest.raises(RuntimeError, match=r"where it was not entered.*later"):
+                outer.__exit__()
+            assert is_charged(inner_pool)
+        assert is_charged(pool)
+    assert not is_charged(pool)
+
+
+def test_a_scope_is_left_in_its_context(pool: MemoryPool) -> None:
+    def leave() -> None:
+        with pytest.raises(RuntimeError, match=r"where it was not entered.*thread"):
+            scope.__exit__()
+
+    with pool.numpy() as scope:
+        contextvars.Context().run(leave)
+        contextvars.copy_context().run(leave)  # where the same handler is in force
+        with ThreadPoolExecutor(1) as executor:
+            executor.submit(leave).result()
+            executor.submit(scope.bind(leave)).result()
+        assert is_charged(pool)
+    assert not is_charged(pool)
+
+
+def test_a_scope_entered_in_another_thread_is_not_left_here(pool: MemoryPool) -> None:
+    scope = pool.numpy()
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(scope.__enter__).result()
+        with pytest.raises(RuntimeError, match="where it was not entered"):
+            scope.__exit__()
+        assert executor.submit(is_charged, pool).result()
+        executor.submit(scope.__exit__).result()
+        assert not executor.submit(is_charged, pool).result()
 
 
 def test_threads_come_along_when_bound(pool: MemoryPool) -> None:
@@ -304,31 +351,6 @@ def test_threads_come_along_when_bound(pool: MemoryPool) -> None:
         scope.bind(5)  # type: ignore[arg-type]
 
 
-def test_executors_come_along_when_bound(pool: MemoryPool) -> None:
-    with ThreadPoolExecutor(3) as executor, pool.numpy() as scope:
-        arrays = list(executor.map(scope.bind(np.ones), [10] * 20))
-        assert pool.requested_nbytes == 20 * 80
-        failing = executor.submit(scope.bind(np.ones), 10**6)
-        assert isinstance(failing.exception(), MemoryError)
-        plain = executor.submit(np.ones, 10).result()
-    assert pool.requested_nbytes == 20 * 80
-    assert len(plain) == len(arrays[0])
-
-
-def test_tasks_come_along_by_themselves(pool: MemoryPool) -> None:
-    async def work(count: int) -> Any:
-        await asyncio.sleep(0)
-        return np.ones(count)
-
-    async def main() -> Any:
-        with pool.numpy():
-            inside = asyncio.gather(*(work(100) for _ in range(5)))
-        outside = await work(1000)
-        return await inside, outside
-
-    inside, outside = asyncio.run(main())
-    assert pool.requested_nbytes == sum(array.nbytes for array in inside)
-    assert outside.sum() == 1000
 async def coroutine() -> None: ...
 
 
@@ -364,3 +386,28 @@ def test_what_runs_at_once_can_be_bound(pool: MemoryPool, function: Any) -> None
     assert callable(pool.numpy().bind(function))
 
 
+def test_executors_come_along_when_bound(pool: MemoryPool) -> None:
+    with ThreadPoolExecutor(3) as executor, pool.numpy() as scope:
+        arrays = list(executor.map(scope.bind(np.ones), [10] * 20))
+        assert pool.requested_nbytes == 20 * 80
+        failing = executor.submit(scope.bind(np.ones), 10**6)
+        assert isinstance(failing.exception(), MemoryError)
+        plain = executor.submit(np.ones, 10).result()
+    assert pool.requested_nbytes == 20 * 80
+    assert len(plain) == len(arrays[0])
+
+
+def test_tasks_come_along_by_themselves(pool: MemoryPool) -> None:
+    async def work(count: int) -> Any:
+        await asyncio.sleep(0)
+        return np.ones(count)
+
+    async def main() -> Any:
+        with pool.numpy():
+            inside = asyncio.gather(*(work(100) for _ in range(5)))
+        outside = await work(1000)
+        return await inside, outside
+
+    inside, outside = asyncio.run(main())
+    assert pool.requested_nbytes == sum(array.nbytes for array in inside)
+    assert outside.sum() == 1000

@@ -4,7 +4,7 @@
 """The pool as users have it: blocks, arrays, and the interface for other extensions."""
 
 cimport cython
-from cpython.object cimport PyTypeObject
+from cpython.object cimport PyObject, PyTypeObject
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport INT64_MAX, uint64_t
 
@@ -42,6 +42,7 @@ cdef extern from "pool_support.h":
         object dtype, int dimensions, const Py_ssize_t *shape, void *data, object owner
     )
     void bb_describe_handler(bb_array_handler *handler, bb_pool *pool)
+    PyObject *bb_current_context()
     object bb_handler_capsule(bb_array_handler *handler, object owner)
 
 
@@ -165,28 +166,45 @@ cdef class ArrayScope:
     """What `MemoryPool.numpy` returns."""
 
     cdef MemoryPool pool
-    cdef object before
+    cdef object handler  # None until it is entered
+    cdef object before  # None once it is left
+    cdef object context  # in which it was entered
 
     def __init__(self):
         raise TypeError("scopes are made by MemoryPool.numpy()")
 
     def __enter__(self):
-        if self.before is not None:
+        if self.handler is not None:
             raise RuntimeError("this scope was entered already; call numpy() for each `with`")
         self.pool.check_open()
         before = bb_get_handler()
+        handler = self.pool.new_handler()
         try:
-            bb_set_handler(self.pool.new_handler())
+            bb_set_handler(handler)
         except MemoryError:
             bb_set_handler(before)  # CPython may have set the variable all the same
             raise
+        self.handler = handler
         self.before = before
+        self.context = <object> bb_current_context()
         return self
 
     def __exit__(self, *exception):
-        if self.before is not None:
-            bb_set_handler(self.before)  # without memory it fails, and may be called once more
-            self.before = None
+        if self.before is None:
+            done = "not entered" if self.handler is None else "left already"
+            raise RuntimeError(f"this scope was {done}")
+        if bb_current_context() != <PyObject *> self.context:
+            raise RuntimeError(
+                "this scope is left where it was not entered: it is of another thread, task or "
+                "context, in which it goes on"
+            )
+        if bb_get_handler() is not self.handler:
+            raise RuntimeError(
+                "this scope is left where it was not entered: "
+                "one that was entered later has to be left first"
+            )
+        bb_set_handler(self.before)  # without memory it fails, and may be called once more
+        self.before = self.context = None
 
     def bind(self, function):
         """Make a function run in a scope of the pool, whichever thread calls it.
@@ -203,6 +221,11 @@ cdef class ArrayScope:
         -------
         callable
 
+        Raises
+        ------
+        TypeError
+            If it is none, or one of a coroutine or a generator, whose body runs later.
+
         Examples
         --------
         >>> import numpy as np
@@ -215,36 +238,13 @@ cdef class ArrayScope:
         """
         if not callable(function):
             raise TypeError(f"function must be callable, not {type(function).__name__}")
-        return partial(run_in_scope, self.pool, function)
-
-
-def run_in_scope(MemoryPool pool, function, /, *args, **kwargs):
-    """Call a function in a scope of the pool, in a context of its own: leaving that cannot fail."""
-    return copy_context().run(call_in_scope, pool, function, args, kwargs)
-        Raises
-        ------
-        TypeError
-            If it is none, or one of a coroutine or a generator, whose body runs later.
-
-
-
-def call_in_scope(MemoryPool pool, function, tuple args, dict kwargs):
-    pool.numpy().__enter__()
-    return function(*args, **kwargs)
-
-
-@cython.final
-@cython.no_gc_clear
-cdef class MemoryPool(PoolBase):
-    """MemoryPool(max_bytes, *, budget=None, name=None, debug=False)
---
         if runs_later(function):
             raise TypeError(
                 f"function must run when it is called, not later as {function!r} does: bind what "
                 "it calls, or start its task inside the scope"
             )
+        return partial(run_in_scope, self.pool, function)
 
-    Memory for buffers and arrays, under a bound in bytes that is never passed.
 
 cdef bint runs_later(function) except -1:
     """Whether calling it only makes a coroutine or a generator."""
@@ -258,6 +258,24 @@ cdef bint runs_later(function) except -1:
         or inspect.isasyncgenfunction(function)
     )
 
+
+def run_in_scope(MemoryPool pool, function, /, *args, **kwargs):
+    """Call a function in a scope of the pool, in a context of its own: leaving that cannot fail."""
+    return copy_context().run(call_in_scope, pool, function, args, kwargs)
+
+
+def call_in_scope(MemoryPool pool, function, tuple args, dict kwargs):
+    pool.numpy().__enter__()
+    return function(*args, **kwargs)
+
+
+@cython.final
+@cython.no_gc_clear
+cdef class MemoryPool(PoolBase):
+    """MemoryPool(max_bytes, *, budget=None, name=None, debug=False)
+--
+
+    Memory for buffers and arrays, under a bound in bytes that is never passed.
 
     The pool takes pages from the operating system, charges each before it can be written to,
     and rounds requests up by at most a sixteenth above 256 bytes. Freed memory is kept for
@@ -397,12 +415,25 @@ cdef bint runs_later(function) except -1:
         Raises
         ------
         MemoryError
-            From NumPy, in the ``with``, where the pool has no room. Nothing is lost.
+            From NumPy, in the ``with``, where the pool or a budget above has no room. Nothing is
+            lost.
+        RuntimeError
+            Where a scope is entered a second time; where it is left in another thread, task or
+            context, before one that was entered later, or a second time. Nothing has changed
+            then.
 
         Notes
         -----
         Scopes nest; the inner one holds. They are of one context, as `contextvars` has them:
         tasks of asyncio begin with their parent's, threads do not.
+
+        No generator, plain or asynchronous, should yield inside the ``with``: whoever runs it
+        goes on with the scope in force, and one that is dropped there may be closed in another
+        context, which cannot leave it.
+
+        Under a full `Budget` NumPy gets a MemoryError where `alloc`, `empty` and `zeros` succeed:
+        NumPy may hold locks, so that no other container can be asked to evict. Make room first,
+        by `Budget.trim`. The same goes for `array`.
 
         Arrays may outlive the ``with``, and keep the pool alive. Arrays made before it keep
         their own memory, wherever they are resized. What NumPy allocates for other purposes is

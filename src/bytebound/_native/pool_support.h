@@ -47,6 +47,11 @@ static inline void bb_describe_handler(bb_array_handler *handler, bb_pool *pool)
     };
 }
 
+/* The context that this thread is in, whose variables a handler is one of. NULL: none yet. */
+static inline PyObject *bb_current_context(void) {
+    return PyThreadState_Get()->context;
+}
+
 static void bb_drop_handler(PyObject *capsule) {
     Py_DECREF((PyObject *)PyCapsule_GetContext(capsule));
 }
