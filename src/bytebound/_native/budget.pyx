@@ -114,8 +114,8 @@ cdef class Budget(Member):
     Safe to use from several threads, with and without the GIL; the bound is never passed
     whatever they do. A charge costs O(depth). Reclaiming costs O(members) beside the entries that
     leave, and takes no two locks at once; callbacks get reason ``"budget"`` and may use any
-    container. What has no entries to give (queues, rings of fixed size, blocks in use,
-    reservations) is charged but never asked.
+    container. What has no entries to give (queues, rings of fixed size, blocks in use, what a
+    tracker counts, reservations) is charged but never asked.
 
     When an entry was used is known to the charge: of entries that were used with no charge
     anywhere in the tree between, any may leave first. An entry too large for what `min_bytes`

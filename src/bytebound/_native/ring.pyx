@@ -179,7 +179,9 @@ budget=None, name=None)
         same index), ``"deleted"``, ``"cleared"``. An exception in it goes to
         `sys.unraisablehook`; what caused the call stands. A ring that dies calls nothing.
     budget : Budget, optional
-        A bound that it shares with other containers.
+        A bound that it shares with other containers. Where it has no room, what was used longest
+        ago leaves; when an item of a ring entered is known to about a quarter of the ring's
+        length. What is inserted, assigned or appended at the left has this ring's own items leave.
     name : str, optional
         What representations call it.
 
