@@ -95,6 +95,16 @@ void bb_budget_set_limit(bb_budget *self, uint64_t limit) {
     unlock(self);
 }
 
+bool bb_budget_limit_if_it_fits(bb_budget *self, uint64_t limit) {
+    lock(self);
+    const bool fits = self->total <= limit;
+    if (fits) {
+        self->limit = limit;
+    }
+    unlock(self);
+    return fits;
+}
+
 void bb_budget_reset_peak(bb_budget *self) {
     lock(self);
     self->peak = self->total;

@@ -112,13 +112,16 @@ bool bb_bytes_cache_trim(bb_bytes_cache *self, uint64_t target, bb_reason reason
     return true;
 }
 
+/* Records leave one by one, but their memory by slabs: so much less than may leave is none. */
+#define AT_ONCE ((uint64_t)65536)
+
 bool bb_bytes_cache_nominee(bb_bytes_cache *self, uint64_t *use, uint64_t *releasable) {
     const bb_lru *table = self->table;
     const uint64_t idle = bb_pool_read(&self->pool).idle;
     const uint32_t index = bb_lru_oldest(table);
     *use = 0; /* nobody would miss it */
     if (idle != 0) {
-        *releasable = self->pool.page;
+        *releasable = AT_ONCE;
         return true;
     }
     if (index == 0) {
@@ -127,6 +130,9 @@ bool bb_bytes_cache_nominee(bb_bytes_cache *self, uint64_t *use, uint64_t *relea
     }
     *use = table->uses != NULL ? table->uses[index] : 0;
     *releasable = record_bytes(bb_bytes_cache_at(self, index));
+    if (*releasable < AT_ONCE) {
+        *releasable = AT_ONCE;
+    }
     return true;
 }
 
@@ -136,7 +142,7 @@ uint64_t bb_bytes_cache_reclaim(bb_bytes_cache *self, uint64_t need, uint64_t un
     const uint64_t before = table->budget.total;
     const uint64_t wanted = need < spare ? need : spare;
     uint64_t freed = 0;
-    while (freed < wanted) {
+    while (freed < wanted && AT_ONCE <= spare - freed) {
         const uint64_t charged = self->pool.budget.total;
         const uint64_t more = wanted - freed;
         if (bb_pool_trim(&self->pool, charged - (more < charged ? more : charged)) == 0 &&

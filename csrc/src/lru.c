@@ -59,7 +59,7 @@ void bb_lru_unlink(bb_lru *self, uint32_t index, bb_reason reason, uint64_t rele
     self->version++;
 }
 
-void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_removed *removed) {
+void bb_lru_take_out(bb_lru *self, uint32_t index, bb_reason reason, bb_removed *removed) {
     uint64_t released = let_go(self, index);
     *removed = describe(self, index, reason, released);
     bb_lru_unlink(self, index, reason, released);
@@ -69,6 +69,10 @@ void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_removed *r
         released += charged_overhead(self, before - self->overhead);
     }
     bb_budget_release(&self->budget, released);
+}
+
+void bb_lru_remove(bb_lru *self, uint32_t index, bb_reason reason, bb_removed *removed) {
+    bb_lru_take_out(self, index, reason, removed);
     bb_lru_compact_if_sparse(self);
 }
 

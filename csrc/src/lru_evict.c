@@ -90,7 +90,9 @@ bb_status bb_lru_exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t paylo
             victim = evictable(self, bb_lru_newer(self, victim));
         }
         if (victim == 0) {
-            status = self->pins.count > (skip != 0 && is_pinned(self, skip)) ? BB_PINNED : status;
+            if (reason != BB_BUDGET && self->pins.count > (skip != 0 && is_pinned(self, skip))) {
+                status = BB_PINNED; /* above, others may have what they can give back */
+            }
             break;
         }
         if (!may_leave(self, victim, reason)) {
@@ -159,6 +161,36 @@ bool bb_lru_nominee(bb_lru *self, uint64_t *use, uint64_t *releasable) {
     return true;
 }
 
+/* What compacting to a capacity gives back at the most. */
+static uint64_t slack_at(const bb_lru *self, uint32_t capacity) {
+    const uint64_t least = bb_lru_least_bytes(self, capacity);
+    return charged_overhead(self, own_bytes(self) > least ? own_bytes(self) - least : 0);
+}
+
+/* bb_lru_compact_if_sparse, but gives back no more than `most`: then less is compacted. */
+static void give_slack(bb_lru *self, uint64_t most) {
+    uint32_t low = self->count * 2 + 1;
+    uint32_t high = self->capacity;
+    if (slack_at(self, low) <= most) {
+        bb_lru_compact_if_sparse(self);
+        return;
+    }
+    if (self->capacity <= 32 || self->count >= self->capacity / 4) {
+        return;
+    }
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (slack_at(self, middle) <= most) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    if (high < self->capacity) {
+        bb_lru_compact_and_release(self, high);
+    }
+}
+
 uint64_t bb_lru_reclaim(bb_lru *self, uint64_t need, uint64_t until, uint64_t spare,
                         bb_batch *batch) {
     const uint64_t before = self->payload + charged_overhead(self, self->overhead);
@@ -167,13 +199,17 @@ uint64_t bb_lru_reclaim(bb_lru *self, uint64_t need, uint64_t until, uint64_t sp
     while (freed < need && freed <= spare && batch->count < BB_BATCH_INLINE &&
            bb_lru_nominee(self, &use, &releasable) && use <= until && releasable <= spare - freed) {
         if (self->count != 0) {
-            bb_lru_remove(self, evictable(self, bb_lru_oldest(self)), BB_BUDGET,
-                          &batch->items[batch->count++]);
+            bb_lru_take_out(self, evictable(self, bb_lru_oldest(self)), BB_BUDGET,
+                            &batch->items[batch->count++]);
         }
         if (self->count == 0) {
             bb_lru_compact_and_release(self, 0);
         }
         freed = before - self->payload - charged_overhead(self, self->overhead);
+        if (freed <= spare) {
+            give_slack(self, spare - freed);
+            freed = before - self->payload - charged_overhead(self, self->overhead);
+        }
     }
     return freed;
 }

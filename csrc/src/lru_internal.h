@@ -146,6 +146,9 @@ bb_status bb_lru_exchange_all(bb_lru *self, uint64_t payload, uint64_t overhead,
 bb_status bb_lru_charge_and_grow(bb_lru *self, uint64_t release, uint64_t charge,
                                  bb_refusal *refusal);
 
+/* As bb_lru_remove, and gives no slack back. */
+void bb_lru_take_out(bb_lru *self, uint32_t index, bb_reason reason, bb_removed *removed);
+
 /* ---- lru_evict.c ---- */
 
 bb_status bb_lru_exchange_for_oldest(bb_lru *self, uint32_t skip, uint64_t payload, uint64_t least,

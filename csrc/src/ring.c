@@ -397,12 +397,16 @@ bb_status bb_ring_replace(bb_ring *self, uint32_t index, void *item, uint64_t ch
     return BB_OK;
 }
 
-void bb_ring_remove(bb_ring *self, uint32_t index, bb_reason reason, bb_removed *removed) {
+void bb_ring_take_out(bb_ring *self, uint32_t index, bb_reason reason, bb_removed *removed) {
     *removed = describe(self, index, reason);
     close_gap(self, index);
     self->payload -= removed->charge;
     self->counters.left[reason]++;
     bb_budget_release(&self->budget, removed->charge);
+}
+
+void bb_ring_remove(bb_ring *self, uint32_t index, bb_reason reason, bb_removed *removed) {
+    bb_ring_take_out(self, index, reason, removed);
     shrink_if_sparse(self);
 }
 

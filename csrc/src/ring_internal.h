@@ -11,6 +11,9 @@ bb_status bb_ring_exchange_all(bb_ring *self, uint64_t payload, uint32_t capacit
 /* The caller has charged the growth. */
 bool bb_ring_grow(bb_ring *self, uint32_t capacity);
 
+/* As bb_ring_remove, and gives no slots back. */
+void bb_ring_take_out(bb_ring *self, uint32_t index, bb_reason reason, bb_removed *removed);
+
 /* Gives back all but `capacity` slots. The caller releases what it saved. */
 void bb_ring_shrink(bb_ring *self, uint32_t capacity);
 

@@ -47,6 +47,14 @@ bool bb_ring_nominee(const bb_ring *self, uint64_t *use, uint64_t *releasable) {
     return true;
 }
 
+/* What a sparse ring gives back, but no more than `most`. */
+static void give_slack(bb_ring *self, uint64_t most) {
+    const uint64_t slots = most / sizeof(bb_ring_slot);
+    const uint32_t least = self->count * 2 + 1;
+    const uint32_t capacity = slots < self->capacity ? self->capacity - (uint32_t)slots : 0;
+    shrink_and_release(self, capacity > least ? capacity : least);
+}
+
 uint64_t bb_ring_reclaim(bb_ring *self, uint64_t need, uint64_t until, uint64_t spare,
                          bb_batch *batch) {
     const uint64_t before = charged(self);
@@ -56,12 +64,16 @@ uint64_t bb_ring_reclaim(bb_ring *self, uint64_t need, uint64_t until, uint64_t 
            bb_ring_nominee(self, &use, &releasable) && use <= until &&
            releasable <= spare - freed) {
         if (self->count != 0) {
-            bb_ring_remove(self, 0, BB_BUDGET, &batch->items[batch->count++]);
+            bb_ring_take_out(self, 0, BB_BUDGET, &batch->items[batch->count++]);
         }
         if (self->count == 0) {
             shrink_and_release(self, 0);
         }
         freed = before - charged(self);
+        if (is_sparse(self) && freed <= spare) {
+            give_slack(self, spare - freed);
+            freed = before - charged(self);
+        }
     }
     return freed;
 }

@@ -15,6 +15,7 @@ from bytebound import (
     Budget,
     BudgetExceededError,
     BudgetReport,
+    BytesCache,
     LRUCache,
     Reservation,
     RingBuffer,
@@ -139,6 +140,90 @@ def test_a_minimum_protects_what_is_below_together() -> None:
     other = fill(plain(root), *range(20))
     assert guarded.nbytes == 300
     assert (list(left), list(right), len(other)) == ([2], [1, 2], 7)
+
+
+def filler(kind: str, budget: Budget) -> Callable[[int], object]:
+    """Make a container, and return what puts another small thing in."""
+    if kind == "ring":
+        ring: RingBuffer[int] = RingBuffer(max_bytes="1MiB", budget=budget)
+        return lambda number: ring.append(number * 10**6)
+    if kind == "bytes":
+        records = BytesCache("1MiB", budget=budget)
+        return lambda number: records.put(b"%d" % number, bytes(number % 1000))
+    cache = AnyCache("1MiB", budget=budget, sizer=kind)  # type: ignore[arg-type]
+    return lambda number: cache.put(number, number * 10**6)
+
+
+@pytest.mark.parametrize("least", range(10_000, 300_000, 40_000))
+@pytest.mark.parametrize("kind", ["deep", "shared", "ring", "bytes"])
+def test_tables_that_shrink_do_not_pass_a_minimum(kind: str, least: int) -> None:
+    root = Budget("1MiB")
+    kept = root.child("kept", min_bytes=least)
+    enter = filler(kind, kept)
+    number = 0
+    while root.nbytes < 900_000:
+        enter(number)
+        number += 1
+    root.trim(0)
+    assert least <= kept.nbytes <= least + (65536 if kind == "bytes" else 500)
+    held = []
+    with contextlib.suppress(BudgetExceededError):
+        while True:
+            held.append(root.reserve(5000))
+    assert kept.nbytes >= least
+
+
+def test_an_entry_that_has_to_stay_is_not_counted_on() -> None:
+    root = Budget(60_000, name="root")
+    cold = AnyCache("1MiB", budget=root.child("kept", min_bytes=15_000))
+    cold["big"] = bytes(20_000)
+    other = fill(AnyCache("1MiB", budget=root), *range(30), size=1000)
+    before = list(other), root.nbytes
+    with pytest.raises(BudgetExceededError):
+        root.reserve(42_000)
+    assert (list(other), root.nbytes) == before
+
+
+def test_callbacks_of_resize_never_see_the_bound_passed() -> None:
+    seen: list[bool] = []
+    root = Budget(100_000)
+    child = root.child()
+    for budget in (root, child):
+        cache = AnyCache(
+            "1MiB",
+            budget=child,
+            on_evict=lambda *_left, budget=budget: seen.append(  # type: ignore[misc]
+                budget.nbytes <= (budget.max_bytes or 2**62)
+            ),
+        )
+        fill(cache, *range(60), size=1000)
+        budget.resize(10_000)
+        assert budget.max_bytes == 10_000 >= budget.nbytes
+        assert len(seen) > 50
+        budget.resize(100_000)
+    assert all(seen)
+
+
+def test_what_a_budget_refuses_a_pinned_cache_is_told_as_that() -> None:
+    root = Budget(10_000, name="pins")
+    cache = AnyCache("1MiB", budget=root, name="p")
+    other = fill(AnyCache("1MiB", budget=root), "other", size=1000)
+    cache.put("x", 1, size=6000)
+    with cache.pin("x"):
+        cache.put("y", 1, size=3000)
+        assert len(other) == 0  # it could give something back
+        with pytest.raises(BudgetExceededError, match="'pins'"):
+            cache.put("z", 1, size=5000)
+    assert len(cache) == 2
+
+
+def test_a_reservation_is_used_once() -> None:
+    budget = Budget(1000)
+    held = budget.reserve(500)
+    with held:
+        assert budget.nbytes == 500
+    with pytest.raises(RuntimeError, match="was released"):
+        held.__enter__()
 
 
 def test_an_empty_member_gives_what_its_structure_takes() -> None:

@@ -103,6 +103,9 @@ void bb_budget_release(bb_budget *self, uint64_t size);
 
 bb_budget_totals bb_budget_read(bb_budget *self);
 void bb_budget_set_limit(bb_budget *self, uint64_t limit);
+
+/* The same, in one step, if what is charged is within it; whether it is. */
+bool bb_budget_limit_if_it_fits(bb_budget *self, uint64_t limit);
 void bb_budget_reset_peak(bb_budget *self);
 
 /* True if the invariants of one level hold; else *reason says which does not. */

@@ -45,12 +45,13 @@ cdef class Budget(Member):
     cdef tuple listed(self)
     cdef list alive(self)
     cdef int forbid_yielding(self) except -1
-    cdef int reclaim_down_to(self, uint64_t target) except -1
+    cdef bint reclaim_down_to(self, uint64_t target) except -1
 
 
 cdef class Reservation(Member):
     cdef bb_budget core
     cdef uint64_t size
+    cdef bint released
     cdef readonly Budget budget
 
 

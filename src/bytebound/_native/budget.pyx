@@ -17,7 +17,7 @@ from bytebound._native.core cimport (
     bb_budget_read,
     bb_budget_release,
     bb_budget_reset_peak,
-    bb_budget_set_limit,
+    bb_budget_limit_if_it_fits,
     bb_budget_totals,
     bb_budget_validate,
 )
@@ -118,8 +118,11 @@ cdef class Budget(Member):
     tracker counts, reservations) is charged but never asked.
 
     When an entry was used is known to the charge: of entries that were used with no charge
-    anywhere in the tree between, any may leave first. An entry too large for what `min_bytes`
-    leaves free stays, and so does what is newer in that container.
+    anywhere in the tree between, any may leave first; of a `RingBuffer` to a part of its length.
+    An entry too large for what `min_bytes` leaves free stays, and so does what is newer in
+    that container; where that shows only after others have left, a refusal comes after it.
+    Entries whose time is up count as what they are until they leave. Two containers whose
+    callbacks put into each other what left may do so without end.
 
     Members are held weakly: a container that dies gives its bytes back. A budget belongs to the
     running process: it cannot be pickled, and copies of a container share it.
@@ -330,8 +333,8 @@ cdef class Budget(Member):
             (<Member> member).let_yield(until)
         return 0
 
-    cdef int reclaim_down_to(self, uint64_t target) except -1:
-        """Have members give back until the total is at most `target`, or none can."""
+    cdef bint reclaim_down_to(self, uint64_t target) except -1:
+        """Have members give back until the total is at most `target`; whether it ever was."""
         cdef Nomination nomination
         cdef Member chosen
         cdef uint64_t total = bb_budget_read(&self.core).total
@@ -340,12 +343,12 @@ cdef class Budget(Member):
             nomination.rival = UINT64_MAX
             chosen = self.nominate(UINT64_MAX, &nomination)
             if chosen is None:
-                return 0
+                return bb_budget_read(&self.core).total <= target
             idle += 1
             if chosen.reclaim(total - target, nomination.rival, nomination.spare) != 0:
                 idle = 0
             total = bb_budget_read(&self.core).total
-        return 0
+        return total <= target
 
     def trim(self, target_bytes=0):
         """Have members give back, the entries used longest ago first.
@@ -377,17 +380,18 @@ cdef class Budget(Member):
             If the members cannot give back enough; then nothing has changed.
         """
         cdef uint64_t limit = parse_size(max_bytes)
-        cdef bb_budget_totals before = bb_budget_read(&self.core)
+        cdef uint64_t total
         cdef bb_refusal refusal
         if limit < self.least:
             raise ValueError(f"max_bytes={limit} is below min_bytes={self.least}")
-        if before.total > limit and self.reclaimable(UINT64_MAX) >= before.total - limit:
-            bb_budget_set_limit(&self.core, limit)  # first, so that nobody refills meanwhile
-            self.reclaim_down_to(limit)
-        if bb_budget_read(&self.core).total <= limit:
-            bb_budget_set_limit(&self.core, limit)
-            return
-        bb_budget_set_limit(&self.core, before.limit)
+        for _ in range(MAX_ROUNDS):  # others may take at once what was given back
+            if bb_budget_limit_if_it_fits(&self.core, limit):
+                return
+            total = bb_budget_read(&self.core).total
+            if total > limit and self.reclaimable(UINT64_MAX) < total - limit:
+                break
+            if not self.reclaim_down_to(limit):
+                break
         refusal.level = &self.core
         refusal.limit = limit
         refusal.total = bb_budget_read(&self.core).total
@@ -506,9 +510,12 @@ cdef class Reservation(Member):
         with cython.critical_section(self):
             size = self.size
             self.size = 0
+            self.released = True
         bb_budget_release(&self.core, size)
 
     def __enter__(self):
+        if self.released:
+            raise RuntimeError("this Reservation was released: reserve anew")
         return self
 
     def __exit__(self, *_exception):
@@ -591,8 +598,7 @@ cdef int make_room(
             return 0
     if chosen is not None:
         chosen.reclaim(need, nomination.rival, nomination.spare)
-    level.reclaim_down_to(target)
-    if bb_budget_read(&level.core).total > target:
+    if not level.reclaim_down_to(target):
         raise budget_exceeded(nearest, refusal)
     return 0
 

@@ -88,6 +88,7 @@ cdef extern from "bytebound/budget.h" nogil:
     void bb_budget_release(bb_budget *self, uint64_t size)
     bb_budget_totals bb_budget_read(bb_budget *self)
     void bb_budget_set_limit(bb_budget *self, uint64_t limit)
+    bool bb_budget_limit_if_it_fits(bb_budget *self, uint64_t limit)
     void bb_budget_reset_peak(bb_budget *self)
     bool bb_budget_validate(bb_budget *self, const char **reason)
 

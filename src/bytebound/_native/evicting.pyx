@@ -44,13 +44,18 @@ cdef class EvictingContainer(BoundedContainer):
         return self if there and releasable <= spare else None
 
     cdef uint64_t reclaimable(self, uint64_t spare) except? 0xFFFFFFFFFFFFFFFF:
-        cdef uint64_t held_back, total
+        cdef uint64_t held_back, total, use
+        cdef uint64_t releasable = 0
+        cdef bint there
         if self.yields_until == NULL:
             return 0
         bb_lock(&self.mutex)
         held_back = self.held_back()
         total = bb_budget_read(self.own).total
+        there = self.offer(&use, &releasable)
         self.unlock()
+        if not there or releasable > spare:  # the oldest stays, and what is newer
+            return 0
         return min(total - min(total, held_back), spare)
 
     cdef int let_yield(self, uint64_t until) except -1:
