@@ -187,6 +187,52 @@ def test_a_view_outlives_its_entry_and_its_bytes_stay_charged() -> None:
     assert weak() is None
 
 
+@pytest.mark.parametrize(
+    ("leave", "reason"),
+    [
+        (lambda cache: cache.clear(), "cleared"),
+        (lambda cache: cache.trim(0), "trimmed"),
+        (lambda cache: cache.resize("180KiB"), "trimmed"),
+        (lambda cache: cache.resize(max_items=1), "items"),
+    ],
+)
+def test_callbacks_put_where_others_wait_to_be_told(leave: Any, reason: str) -> None:
+    raised: list[PinnedError] = []
+    told: list[tuple[bytes, str]] = []
+
+    def replace(key: bytes, value: bytes, why: str) -> None:
+        assert value == (b"%b." % key + bytes(9000) if key != b"new" else large)
+        told.append((key, why))
+        if len(told) == 1:
+            try:
+                cache[b"new"] = large
+            except PinnedError as error:
+                raised.append(error)
+
+    large = bytes(150_000)
+    cache = filled(20, 9000, "256KiB", on_evict=replace)
+    count = len(cache)
+    assert count == 20
+    assert not told
+    leave(cache)
+    assert raised == []
+    assert told[0] == (b"0", reason)
+    assert len(told) == len(set(told)) == count + 1 - len(cache)
+    cache._validate()
+
+
+@pytest.mark.parametrize("callback", [None, lambda *_: None])
+def test_what_has_expired_leaves_its_memory_to_what_is_put(callback: Any) -> None:
+    now = 0.0
+    cache = BytesCache("256KiB", timer=lambda: now, on_evict=callback)
+    cache.put(b"a", bytes(90_000), ttl=1)
+    cache.put(b"b", bytes(90_000), ttl=1)
+    now = 2.0
+    cache.put(b"c", bytes(200_000), ttl=1)
+    assert list(cache) == [b"c"]
+    cache._validate()
+
+
 def test_what_views_leave_no_room_for_is_refused() -> None:
     cache = BytesCache("256KiB")
     cache[b"a"], cache[b"b"] = bytes(90_000), bytes(90_000)

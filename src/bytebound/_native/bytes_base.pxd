@@ -17,6 +17,7 @@ cdef extern from "bytes_cache_support.h":
     uint64_t bb_hash_bytes(const void *bytes, size_t size) nogil
     uint64_t bb_hash_argument(PyObject *object, const bb_bytes_argument *self)
     PyObject *bb_pair_for(PyObject *callback, const bb_bytes_record *record)
+    void bb_append_pair(object pairs, object callback, const bb_bytes_record *record)
     PyObject *bb_copy_value(bb_bytes_cache *cache, bb_mutex *mutex, bb_bytes_record *record)
     void bb_install_bytes_slots(
         PyTypeObject *type, Py_ssize_t core_offset, Py_ssize_t mutex_offset, inquiry clear
@@ -33,6 +34,7 @@ cdef class BytesBase(LRUTimed):
         self, max_bytes, max_items, on_evict, budget, name, ttl, idle_ttl, ttl_jitter, timer
     ) except -1
     cdef int let_go(self, bb_bytes_record *record) except -1
+    cdef int drop_record(self, void *record) except -1
     cdef object taken_from(self, bb_bytes_record *record, int kind)
     cdef object oversized(self, const bb_bytes_pair *pair)
     cdef list entries(self)

@@ -138,24 +138,32 @@ cdef class BytesBase(LRUTimed):
             self.let_go(record)
 
     cdef int drop_batch(self, bb_batch *batch) except -1:
-        """Call back for what was evicted and drop it. Called without the lock."""
+        """Drop what was evicted and call back for it. Called without the lock."""
         cdef PyObject *pair
         cdef uint32_t i
+        # All of it first: what a callback puts is not to find memory taken by what has left.
         for i in range(batch.count):
             pair = NULL
             if self.on_evict is not None:
                 pair = bb_pair_for(
                     <PyObject *> self.on_evict, <bb_bytes_record *> batch.items[i].value
                 )
-            bb_lock(&self.mutex)
-            bb_bytes_cache_drop(&self.core, batch.items[i].value)
-            bb_unlock(&self.mutex)
+            self.drop_record(batch.items[i].value)
+            batch.items[i].value = pair
+        for i in range(batch.count):
+            pair = <PyObject *> batch.items[i].value
             if pair != NULL:
                 self.notify(
                     PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1), batch.items[i].reason
                 )
                 decref(pair)
         bb_batch_free(batch, &self.lru.allocator)
+        return 0
+
+    cdef int drop_record(self, void *record) except -1:
+        bb_lock(&self.mutex)
+        bb_bytes_cache_drop(&self.core, record)
+        bb_unlock(&self.mutex)
         return 0
 
     # ---- giving back for others ----
@@ -209,8 +217,8 @@ cdef class BytesBase(LRUTimed):
 
     cdef object no_room_error(self):
         return PinnedError(
-            f"no room beside the {self.pinned_nbytes} bytes that are being viewed: "
-            f"max_bytes={self.max_bytes}"
+            f"no room beside the {self.pinned_nbytes} bytes that are being viewed, the slabs they "
+            f"lie in, and what other threads have just let leave: max_bytes={self.max_bytes}"
         )
 
     # ---- totals ----

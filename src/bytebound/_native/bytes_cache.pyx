@@ -11,6 +11,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from bytebound._native.budget cimport make_room
 from bytebound._native.bytes_base cimport (
     as_bytes,
+    bb_append_pair,
     bb_bytes_argument,
     bb_close_bytes,
     bb_copy_value,
@@ -69,6 +70,10 @@ from bytebound._native.timing cimport Times
 from time import monotonic as _monotonic
 
 
+cdef extern from "Python.h":
+    PyObject *PyTuple_GET_ITEM(object pair, Py_ssize_t index)
+
+
 cdef object NOTHING = object()
 
 include "bytes_paths.pxi"
@@ -96,7 +101,8 @@ idle_ttl=None, ttl_jitter=0.0, timer=...)
         A bound on entries besides.
     on_evict : callable, optional
         ``on_evict(key, value, reason)`` is called once for each entry that leaves, with copies
-        as bytes, when the cache is consistent and no lock is held, so it may use the cache. What is
+        as bytes, when the cache is consistent and no lock is held, so it may use the cache, in
+        which nothing takes memory that has left. (`clear` copies all entries for that.) What is
         evicted to make room is told before what it made room for is put. Reasons are those of
         `LRUCache`; ``"replaced"`` whatever the new value is. An exception in it goes to
         `sys.unraisablehook`, and so does one for want of memory for the copies; then the
@@ -144,10 +150,10 @@ idle_ttl=None, ttl_jitter=0.0, timer=...)
     ``charge_overhead``, because the bound is on real memory; `pin`, because a `view` keeps the
     bytes of an entry whatever happens to it.
 
-    Beside what is charged there are the bytes objects that are handed out, for `copy`, ``==`` and
-    pickling those of all entries at once, and for each iterator 4 bytes an entry from the first
-    promotion during iteration on. While all entries are copied for these, they count as viewed, so
-    that what another thread puts may have no room.
+    Beside what is charged there are the bytes objects that are handed out, for `copy`, ``==``,
+    pickling and `clear` with a callback those of all entries at once, and for each iterator 4 bytes
+    an entry from the first promotion during iteration on. While all entries are copied for these,
+    they count as viewed, so that what another thread puts may have no room.
 
     Examples
     --------
@@ -447,7 +453,11 @@ idle_ttl=None, ttl_jitter=0.0, timer=...)
         return pair
 
     def clear(self):
-        """Drop every entry and give the memory back, but for what is viewed."""
+        """Drop every entry and give the memory back, but for what is viewed.
+
+        With `on_evict`, all entries are copied before the first call, so that it finds the cache
+        empty and all its memory free.
+        """
         if self.timed:
             self.expire_until(self.exact_time())
         empty(self)

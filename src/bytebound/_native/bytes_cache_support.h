@@ -90,6 +90,16 @@ static inline PyObject *bb_pair_for(PyObject *callback, const bb_bytes_record *r
     return pair;
 }
 
+/* Appends it to a list, if there is memory. */
+static inline void bb_append_pair(PyObject *pairs, PyObject *callback,
+                                  const bb_bytes_record *record) {
+    PyObject *pair = bb_new_pair(record);
+    if (pair == NULL || PyList_Append(pairs, pair) < 0) {
+        PyErr_WriteUnraisable(callback);
+    }
+    Py_XDECREF(pair);
+}
+
 /* A value as bytes, or NULL. Called with the lock held, left without. Python allocates with no lock
  * held; with a GIL there is none, and allocating bytes runs nobody's code. */
 static inline PyObject *bb_copy_value(bb_bytes_cache *cache, bb_mutex *mutex,

@@ -95,28 +95,26 @@ cdef inline int store_pair(
     BytesCache self, const bb_bytes_pair *pair, bint overwrite, const Times *times
 ) except -1:
     cdef bb_batch batch
-    cdef bb_batch expired
     cdef bb_refusal refusal
     cdef bb_status status
     cdef uint32_t index
     cdef uint64_t attempt = 0
     while True:
         bb_batch_init(&batch)
-        bb_batch_init(&expired)
         bb_lock(&self.mutex)
         index = bb_bytes_cache_find(&self.core, pair)
         if times != NULL:
-            index = bb_lru_clear_way(&self.lru, index, times.now, 0, &expired)
+            index = bb_lru_clear_way(&self.lru, index, times.now, 0, &batch)
         status = BB_CHANGED
-        if index == 0 or overwrite:
+        if batch.count != 0:
+            status = BB_FULL  # what has expired gives its memory up before anything else leaves
+        elif index == 0 or overwrite:
             status = bb_bytes_cache_put(&self.core, index, pair, &batch, &refusal)
             if status == BB_OK and times != NULL:
                 bb_lru_schedule(
                     &self.lru, bb_lru_newest(&self.lru), times.now, times.ttl, times.idle
                 )
         bb_unlock(&self.mutex)
-        if expired.count != 0:
-            self.drop_batch(&expired)
         if batch.count != 0:
             self.drop_batch(&batch)
         if status == BB_OK:
@@ -272,22 +270,24 @@ cdef object take_oldest(BytesCache self):
 
 cdef int empty(BytesCache self) except -1:
     cdef bb_lru taken
-    cdef bb_batch batch
     cdef uint32_t index
+    cdef list pairs = []
+    cdef object callback = self.on_evict
     bb_lock(&self.mutex)
     bb_lru_take_all(&self.lru, &taken)
     bb_unlock(&self.mutex)
     index = bb_lru_oldest(&taken)
     while index != 0:
-        bb_batch_init(&batch)
-        batch.items[0].key = taken.entries[index].key
-        batch.items[0].value = taken.entries[index].value
-        batch.items[0].reason = BB_CLEARED
-        batch.count = 1
-        self.drop_batch(&batch)
+        if callback is not None:
+            bb_append_pair(pairs, callback, <bb_bytes_record *> taken.entries[index].value)
+        self.drop_record(taken.entries[index].value)
         index = bb_lru_newer(&taken, index)
     bb_lru_discard(&taken)
     bb_lock(&self.mutex)
     bb_bytes_cache_give_back(&self.core)
     bb_unlock(&self.mutex)
+    pairs.reverse()
+    while pairs:
+        pair = pairs.pop()
+        self.notify(PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1), BB_CLEARED)
     return 0
