@@ -284,11 +284,21 @@ static bb_status replace(bb_bytes_cache *self, uint32_t index, const bb_bytes_pa
     return BB_OK;
 }
 
+/* Whether what is held leaves no room for a pair, whatever else leaves: but for the rounding of its
+ * block to pages, which held records may fill. */
+static bool is_pinned_out(const bb_bytes_cache *self, const bb_bytes_pair *pair) {
+    const uint64_t most = self->table->budget.limit - bb_bytes_cache_least_bytes(self, pair);
+    return self->held > most + self->pool.page;
+}
+
 bb_status bb_bytes_cache_put(bb_bytes_cache *self, uint32_t index, const bb_bytes_pair *pair,
                              bb_batch *batch, bb_refusal *refusal) {
     if (!bb_bytes_cache_could_fit(self, pair)) {
         *refusal = bb_budget_refusal(&self->table->budget, 0, size_of(pair));
         return BB_TOO_LARGE;
+    }
+    if (is_pinned_out(self, pair)) {
+        return BB_PINNED;
     }
     return index == 0 ? insert(self, pair, batch, refusal)
                       : replace(self, index, pair, batch, refusal);

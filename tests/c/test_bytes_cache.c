@@ -104,7 +104,8 @@ static void what_is_viewed_stays_and_leaves_room_for_nothing_else(void) {
     view_bytes(&self, 1, 2);
     CHECK(put_bytes(&self, 1, 10000) == BB_OK); /* a view of what is replaced */
     check_bytes(&self);
-    CHECK(put_bytes(&self, 3, 39000) == BB_PINNED);
+    CHECK(put_bytes(&self, 3, 39000) == BB_PINNED && put_bytes(&self, 1, 39000) == BB_PINNED);
+    CHECK(find_key(&self, 1) != 0 && find_key(&self, 2) != 0); /* known before anything left */
     CHECK(put_bytes(&self, 4, 1000) == BB_OK);
     check_bytes(&self);
     view_bytes(&self, 0, 0);

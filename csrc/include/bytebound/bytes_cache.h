@@ -32,8 +32,9 @@
  * Complexity: find, put and remove O(bytes), amortised over the growth of the table; where a put
  * changes size classes, emptying a slab copies at most 64 KiB.
  *
- * Atomicity: a record that could not be kept alone is refused before anything leaves. A put that
- * fails later (BB_OVER_BUDGET, BB_PINNED, BB_NO_MEMORY) has changed nothing but that the oldest
+ * Atomicity: a record that could not be kept alone, or beside what is held, is refused before anything
+ * leaves. What the slabs of held records take is known only when all else has left: a put that fails
+ * later (BB_OVER_BUDGET, BB_PINNED, BB_NO_MEMORY) has changed nothing but that the oldest
  * entries may have left.
  *
  * Invariants (bb_bytes_cache_validate checks them):

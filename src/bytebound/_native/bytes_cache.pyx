@@ -267,7 +267,9 @@ idle_ttl=None, ttl_jitter=0.0, timer=...)
         TypeError, ValueError, BufferError
             If key or value are no bytes; if a time is not a number, negative or NaN.
         PinnedError
-            If what is viewed leaves no room.
+            If what is viewed leaves no room. Nothing has changed if what is viewed is too much for
+            that by itself. If only the slabs that it lies in are, all else may have left, an older
+            value under the key too.
         BudgetExceededError
             If a budget above has no room.
 

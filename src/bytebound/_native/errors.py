@@ -145,7 +145,7 @@ else:
 class PinnedError(RuntimeError):
     """What is pinned would have to leave.
 
-    Nothing has changed.
+    Nothing has changed, but that in a `BytesCache` the entries that are not viewed may have left.
 
     Examples
     --------
