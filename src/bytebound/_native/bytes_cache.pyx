@@ -137,9 +137,10 @@ idle_ttl=None, ttl_jitter=0.0, timer=...)
 
     Single-entry operations are O(bytes of key and value), amortised for those that insert or
     delete. An entry takes 16 bytes, about 54 of tables, and the rounding of its block (to 16 bytes
-    up to 256, above that at most 6 %). Where entries make room for one of another size, as many
-    bytes leave as enter, or up to 64 KiB more (what is left of a slab of memory is moved out of
-    it, which copies at most 64 KiB). Safe to use from several threads, with and without the GIL.
+    up to 256, above that at most 6 %). Where entries make room for one of another size, about as
+    many bytes leave as enter over time; for a single put up to three slabs of 64 KiB more, or one
+    entry that is larger (what is left of a slab is moved out of it, which copies at most 64 KiB).
+    Safe to use from several threads, with and without the GIL.
 
     What does not fit alone raises EntryTooLargeError and changes nothing. What a budget, views or
     the system refuse later changes nothing but that the oldest entries may have left; the value

@@ -115,8 +115,8 @@ class PoolExhaustedError(_NoRoomError):
     requested : int or None
         Bytes asked for.
     available : int or None
-        Bytes not charged, or charged for memory that no block lies in. A block and what
-        describes it take whole pages, so it may need more than was asked for.
+        Bytes not charged, or charged for pages that are idle. A block and what describes it
+        take whole pages, so it may need more than was asked for.
     max_bytes : int or None
         The bound of the pool.
 

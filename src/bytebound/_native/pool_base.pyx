@@ -520,7 +520,10 @@ cdef class PoolBase(BoundedContainer):
 
     @property
     def idle_nbytes(self):
-        """int: Bytes of the reserved pages in which no block lies, kept for reuse."""
+        """int: Bytes of the reserved pages in which no block lies, kept for reuse.
+
+        For blocks of up to 4096 bytes by slabs of up to 64 KiB: one of them keeps its whole slab.
+        """
         return self.read().idle
 
     @property
@@ -585,7 +588,8 @@ cdef class PoolBase(BoundedContainer):
 
         Notes
         -----
-        Blocks in use stay where they are; what lies between them goes page by page.
+        Blocks in use stay where they are. What lies between those of more than 4096 bytes goes page
+        by page; one of up to 4096 bytes keeps its slab of up to 64 KiB.
         """
         return bb_pool_trim(&self.pool, parse_size(target_bytes, "target_bytes"))
 
