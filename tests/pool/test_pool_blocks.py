@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import re
 import weakref
 from array import array
 from collections.abc import Callable
@@ -51,10 +52,20 @@ def test_alignment(pool: MemoryPool, nbytes: int, align: int) -> None:
 
 @pytest.mark.parametrize("align", [0, -16, 3, 24, 8192, 1 << 40, 2**62])
 def test_alignments_that_are_none(pool: MemoryPool, align: int) -> None:
-    with pytest.raises(ValueError, match="align"):
+    with pytest.raises(ValueError, match="align must be .*" + re.escape(f"not {align}")) as raised:
         pool.alloc(100, align=align)
-    with pytest.raises(TypeError, match="align"):
-        pool.alloc(100, align=16.0)  # type: ignore[arg-type]
+    assert "between 0" not in str(raised.value) or align > 2**61
+    for other in (16.0, None, "16", True):
+        with pytest.raises(TypeError, match=f"align must be an int, not {type(other).__name__}"):
+            pool.alloc(100, align=other)  # type: ignore[arg-type]
+
+
+def test_a_living_pool_is_not_initialised_again(pool: MemoryPool) -> None:
+    block = pool.alloc(100)
+    with pytest.raises(RuntimeError, match="initialised already; make another one"):
+        pool.__init__(5)  # type: ignore[misc]
+    assert pool.max_bytes > 5
+    assert len(block) == pool.requested_nbytes == 100
 
 
 @pytest.mark.parametrize("nbytes", [-1, 2**62, 2**64, 2**2000, "12 bananas"])

@@ -8,6 +8,7 @@ from bytebound._native.support cimport bb_mutex
 cdef class PoolBase(BoundedContainer):
     cdef bb_pool pool
     cdef bint is_closed
+    cdef bint is_initialised
 
     cdef bb_pool_totals read(self)
     # The error for a block of `size` bytes that was not to be had.

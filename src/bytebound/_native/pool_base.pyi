@@ -58,6 +58,14 @@ class PoolBase(BoundedContainer):
         name: str | None = ...,
         debug: bool = ...,
     ) -> Self: ...
+    def __init__(
+        self,
+        max_bytes: int | str,
+        *,
+        budget: Budget | None = ...,
+        name: str | None = ...,
+        debug: bool = ...,
+    ) -> None: ...
     def alloc(
         self, nbytes: SupportsIndex | str, *, align: SupportsIndex = 16, zero: bool = False
     ) -> Block: ...

@@ -50,6 +50,7 @@ from bytebound._native.core cimport (
 from bytebound._native.support cimport bb_lock, bb_publish, bb_unlock
 
 from collections import namedtuple
+from operator import index as to_index
 
 from bytebound._native.errors import PoolExhaustedError
 from bytebound._native.units import parse_size
@@ -176,7 +177,9 @@ cdef inline uint64_t checked_size(nbytes) except? 0xFFFFFFFFFFFFFFFF:
 
 
 cdef uint64_t checked_alignment(align) except? 0:
-    cdef uint64_t alignment = parse_size(align, "align")
+    if isinstance(align, bool) or not hasattr(align, "__index__"):
+        raise TypeError(f"align must be an int, not {type(align).__name__}")
+    cdef uint64_t alignment = parse_size(max(to_index(align), 0), "align")
     if alignment == 0 or alignment & (alignment - 1) != 0 or alignment > bb_page_size():
         raise ValueError(
             f"align must be a power of two from 1 to {bb_page_size()}, not {align!r}"
@@ -348,6 +351,13 @@ cdef class PoolBase(BoundedContainer):
         self.pool.report = report
         self.pool.report_context = <PyObject *> self
         self.enlist()
+
+    def __init__(self, max_bytes, *, budget=None, name=None, debug=False):
+        if self.is_initialised:
+            raise RuntimeError(
+                f"this {type(self).__name__} is initialised already; make another one instead"
+            )
+        self.is_initialised = True
 
     # ---- giving back for others: what no block lies in ----
 
