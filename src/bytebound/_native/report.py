@@ -1,6 +1,7 @@
 """What a budget holds, as data and as a table."""
 
 import sys
+from operator import attrgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class BudgetReport:
     def headline(self) -> str:
         """Return the total and the largest members in a line."""
         bound = "" if self.max_bytes is None else f" of {self.max_bytes:,}"
-        largest = ", ".join(f"{one.label()} {one.nbytes:,}" for one in self.members[:LARGEST])
+        largest = ", ".join([f"{one.label()} {one.nbytes:,}" for one in self.members[:LARGEST]])
         more = len(self.members) - LARGEST
         rest = f" and {more} more" if more > 0 else ""
         inside = f": {largest}{rest}" if largest else ""
@@ -87,17 +88,18 @@ class BudgetReport:
             f"{self.evictions:,}",
             f"{self.pinned_nbytes:,}",
         ]
-        return [row, *(line for member in self.members for line in member.rows(depth + 1))]
+        return [row, *[line for member in self.members for line in member.rows(depth + 1)]]
 
     def __str__(self) -> str:
         """Return the table."""
         header = ["name", "used", "bound", "peak", "share", "evictions", "pinned"]
         rows = [header, *self.rows()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
+        lines = [
             "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
             for row in rows
-        )
+        ]
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         """Return the headline."""
@@ -117,9 +119,9 @@ def headlines(reports: list[BudgetReport]) -> str:
 def _report(member: "Any", whole: int, depth: int) -> BudgetReport:
     nbytes: int = getattr(member, "charged_nbytes", member.nbytes)
     alive = member._members() if depth > 0 and hasattr(member, "_members") else ()
-    below = sorted(
-        (_report(one, whole, depth - 1) for one in alive), key=lambda report: -report.nbytes
-    )
+    # Lists, not generators: CPython 3.13 crashes where it has no memory to make one of those.
+    below = [_report(one, whole, depth - 1) for one in alive]
+    below.sort(key=attrgetter("nbytes"), reverse=True)
     counted = member.stats() if hasattr(member, "stats") else None
     left: dict[str, int] = getattr(counted, "evictions", {})
     return BudgetReport(
@@ -128,10 +130,10 @@ def _report(member: "Any", whole: int, depth: int) -> BudgetReport:
         nbytes=nbytes,
         max_bytes=getattr(member, "max_bytes", None),
         peak_nbytes=getattr(member, "peak_nbytes", nbytes),
-        evictions=sum(left.get(reason, 0) for reason in EVICTIONS)
-        + sum(report.evictions for report in below),
+        evictions=sum([left.get(reason, 0) for reason in EVICTIONS])
+        + sum([report.evictions for report in below]),
         pinned_nbytes=getattr(counted, "pinned_nbytes", 0)
-        + sum(report.pinned_nbytes for report in below),
+        + sum([report.pinned_nbytes for report in below]),
         share=nbytes / whole if whole else 0.0,
         members=tuple(below),
     )

@@ -24,7 +24,7 @@ def checked_shape(
         lengths = tuple(map(to_index, shape if isinstance(shape, (tuple, list)) else (shape,)))
     except TypeError:
         raise TypeError(f"shape must be an int or a tuple of ints, not {shape!r}") from None
-    if any(length < 1 for length in lengths):
+    if min(lengths, default=1) < 1:
         raise ValueError(f"shape must have no length below 1, not {shape!r}")
     return lengths
 
